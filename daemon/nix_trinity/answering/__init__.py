@@ -1,0 +1,1 @@
+"""The line from a question to an answer: route, prompt, engine, knowledge."""

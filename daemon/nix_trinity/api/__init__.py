@@ -1,0 +1,1 @@
+"""Typed messages and HTTP routes on the Unix socket."""

@@ -1,0 +1,144 @@
+"""The errors a person can meet, each with a stable code, a message and the next thing to do.
+
+::
+
+    TrinityError
+    ├── ConfigError              config_invalid        the configuration file
+    ├── CatalogueError           catalogue_invalid     modelfiles/catalogue.toml
+    ├── ModelfileError           modelfile_invalid     a Modelfile, ours or a person's own
+    ├── RequestError             bad_request, …        what a client sent
+    ├── AccessError              forbidden             who sent it
+    ├── NotFoundError            not_found             what it is about
+    ├── BusyError                busy                  too many questions at once
+    ├── StorageError             storage_unavailable   knowledge.db
+    ├── InternalError            internal              a fault of ours
+    └── EngineError              engine_failed         the server that runs the models
+        ├── EngineUnreachableError   engine_unreachable
+        ├── ModelMissingError        model_missing
+        ├── EngineTimeoutError       engine_timeout
+        ├── EngineBusyError          engine_busy
+        ├── EngineProtocolError      engine_garbage
+        └── ContextTooLongError      context_too_long
+
+``message`` says what happened and why; ``hint`` says what to do next, as a command or an option where
+there is one. Codes are part of the protocol (docs/reference/protocol.md): they are never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TrinityError(Exception):
+    """Root of all errors that are meant for a person to read."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, hint: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.stable_code = code or type(self).code
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigError(TrinityError):
+    """The configuration file cannot be used; names file, key path and the fix."""
+
+    code = "config_invalid"
+
+
+class CatalogueError(TrinityError):
+    """The catalogue of tiers, roles and models cannot be used."""
+
+    code = "catalogue_invalid"
+
+
+class ModelfileError(TrinityError):
+    """A Modelfile does not parse; names file and line."""
+
+    code = "modelfile_invalid"
+
+
+class RequestError(TrinityError):
+    """What a client sent cannot be acted on. ``code`` narrows it (question_empty, too_large, …)."""
+
+    code = "bad_request"
+
+
+class AccessError(TrinityError):
+    """The peer may not do this."""
+
+    code = "forbidden"
+
+
+class NotFoundError(TrinityError):
+    """There is no such exchange, session or resource for this person."""
+
+    code = "not_found"
+
+
+class BusyError(TrinityError):
+    """As many questions as allowed are running and waiting."""
+
+    code = "busy"
+
+    def __init__(self, message: str, hint: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message, hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StorageError(TrinityError):
+    """The knowledge database cannot be read or written."""
+
+    code = "storage_unavailable"
+
+
+class InternalError(TrinityError):
+    """A fault of NixTrinity's own."""
+
+    code = "internal"
+
+
+class EngineError(TrinityError):
+    """The engine (Ollama) answered with an error."""
+
+    code = "engine_failed"
+
+
+class EngineUnreachableError(EngineError):
+    """The engine does not answer at all, or went away in the middle of an answer."""
+
+    code = "engine_unreachable"
+
+
+class ModelMissingError(EngineError):
+    """The engine is there, but a model is not."""
+
+    code = "model_missing"
+
+
+class EngineTimeoutError(EngineError):
+    """The engine accepted a request and then stayed silent for too long."""
+
+    code = "engine_timeout"
+
+
+class EngineBusyError(EngineError):
+    """The engine says that it is overloaded; trying again later helps."""
+
+    code = "engine_busy"
+
+
+class EngineProtocolError(EngineError):
+    """The engine sent something that is not its protocol."""
+
+    code = "engine_garbage"
+
+
+class ContextTooLongError(EngineError):
+    """The engine refused the prompt as longer than the model's context window."""
+
+    code = "context_too_long"

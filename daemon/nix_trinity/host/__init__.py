@@ -1,0 +1,1 @@
+"""The machine underneath: socket activation, sd_notify, peers, memory, NixOS release."""
