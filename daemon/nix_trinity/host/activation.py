@@ -1,0 +1,158 @@
+"""The listening socket: inherited from systemd, or made by ourselves.
+
+The protocol is sd_listen_fds(3): descriptors start at 3, and ``LISTEN_PID`` says which process they are
+for. An inherited socket's path belongs to the socket unit: it is never bound, changed or removed here.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket
+import stat
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nix_trinity.errors import ConfigError
+
+FIRST_DESCRIPTOR = 3
+SOCKET_NAME = "nix-trinity.socket"
+"""What systemd calls the descriptor in ``LISTEN_FDNAMES`` unless the unit says otherwise."""
+
+_VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening Unix stream socket and whether a service manager owns its path."""
+
+    socket: socket.socket
+    path: str
+    activated: bool
+
+
+def inherited_listener(environment: MutableMapping[str, str]) -> Listener | None:
+    """Adopt the socket that the service manager passed, or return None when none is meant for us.
+
+    The ``LISTEN_*`` variables are removed from ``environment`` in either case, so that no child
+    mistakes them for its own.
+
+    :raises ConfigError: a descriptor was passed that is not one listening Unix stream socket.
+    """
+    values = {name: environment.pop(name, "") for name in _VARIABLES}
+    if values["LISTEN_PID"] != str(os.getpid()):
+        return None
+    try:
+        count = int(values["LISTEN_FDS"])
+    except ValueError:
+        return None
+    if count < 1:
+        return None
+    for descriptor in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count):
+        os.set_inheritable(descriptor, False)
+    names = values["LISTEN_FDNAMES"].split(":") if values["LISTEN_FDNAMES"] else []
+    index = names.index(SOCKET_NAME) if SOCKET_NAME in names else 0
+    if count > 1 and SOCKET_NAME not in names:
+        raise ConfigError(
+            f"The service manager passed {count} sockets and none is named {SOCKET_NAME}.",
+            f"Set FileDescriptorName={SOCKET_NAME} in the socket unit that is the daemon's.",
+        )
+    return _adopt(FIRST_DESCRIPTOR + index)
+
+
+def _adopt(descriptor: int) -> Listener:
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        raise ConfigError(
+            f"Descriptor {descriptor} from the service manager is not a socket.",
+            "Use ListenStream= in nix-trinity.socket, and no other Listen… line.",
+        )
+    inherited = socket.socket(fileno=descriptor)
+    listening = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if inherited.family != socket.AF_UNIX or inherited.type != socket.SOCK_STREAM or not listening:
+        raise ConfigError(
+            f"Descriptor {descriptor} from the service manager is not a listening Unix stream socket "
+            f"(family {inherited.family.name}, type {inherited.type.name}, listening: {bool(listening)}).",
+            "Use ListenStream=/run/nix-trinity/socket and Accept=no in nix-trinity.socket.",
+        )
+    name = inherited.getsockname()
+    path = name if isinstance(name, str) else ""
+    return Listener(inherited, path, activated=True)
+
+
+@contextmanager
+def own_listener(path: str, *, group: str = "") -> Iterator[Listener]:
+    """Make the socket at ``path`` (mode 0660, group ``group``) and remove it, and only it, at the end.
+
+    :raises ConfigError: the folder is missing or not writable, the group does not exist, or another
+        daemon is answering on that path.
+    """
+    _clear_stale(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(listener, path, group)
+    except BaseException:
+        listener.close()
+        raise
+    made = os.stat(path)
+    try:
+        yield Listener(listener, path, activated=False)
+    finally:
+        listener.close()
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            pass
+        else:
+            if (found.st_dev, found.st_ino) == (made.st_dev, made.st_ino):
+                Path(path).unlink(missing_ok=True)
+
+
+def _bind(listener: socket.socket, path: str, group: str) -> None:
+    # The mode is set before anyone can connect: nothing listens yet, and the umask keeps others out.
+    before = os.umask(0o177)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        raise ConfigError(
+            f"The socket {path} cannot be made: {error.strerror}.",
+            f"Create its folder ({Path(path).parent}) and make it writable for the daemon, "
+            "or set daemon.socket to another path.",
+        ) from error
+    finally:
+        os.umask(before)
+    if group:
+        try:
+            os.chown(path, -1, grp.getgrnam(group).gr_gid)
+        except KeyError:
+            Path(path).unlink()
+            raise ConfigError(
+                f"access.users_group: there is no group {group!r} on this machine.",
+                f'Create it (users.groups."{group}" = {{ }};) or empty access.users_group.',
+            ) from None
+    Path(path).chmod(0o660)
+    listener.listen(128)
+
+
+def _clear_stale(path: str) -> None:
+    """Remove a socket that nobody listens on any more; refuse when somebody does."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise ConfigError(
+                f"daemon.socket: {path} is there and is not a socket.", "Choose another path, or move that file."
+            )
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink(missing_ok=True)
+            return
+        except OSError:
+            return
+    raise ConfigError(
+        f"Another daemon is answering on {path}.",
+        "Stop it first (systemctl stop nix-trinity.service nix-trinity.socket), or set daemon.socket to another path.",
+    )
