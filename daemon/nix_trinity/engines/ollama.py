@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import ollama
 
+from nix_trinity.engines.ollama_details import as_modelfile, details
 from nix_trinity.engines.ollama_faults import read_refusal, translate
 from nix_trinity.engines.protocol import (
     ChatChunk,
@@ -22,6 +23,7 @@ from nix_trinity.engines.protocol import (
     Usage,
 )
 from nix_trinity.errors import EngineProtocolError, EngineTimeoutError
+from nix_trinity.modelfile import render_modelfile
 
 # Until 0.5.5 /api/create took a Modelfile's text; since then it takes fields (ollama/ollama#8379).
 _STRUCTURED_CREATE = (0, 5, 5)
@@ -66,7 +68,7 @@ class OllamaEngine:
 
     async def version(self) -> str:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
-        answer = await self._call("/api/version", "GET", "the version")
+        answer = await self._call("GET", "/api/version", "the version")
         return str(answer.get("version", ""))
 
     async def list_models(self) -> Sequence[InstalledModel]:
@@ -79,15 +81,14 @@ class OllamaEngine:
 
     async def show(self, model: str) -> ModelDetails:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
-        answer = await self._within(
-            self._client.show(model), self._deadlines.short_call, f"the details of {model}", model
+        # Not the library's show(): it leaves out system and messages, and the Modelfile's text that it gives
+        # instead cannot be read back where a text in it has quotes at the wrong place.
+        answer = await self._call(
+            "POST", "/api/show", f"the details of {model}", body={"model": model}, model=model
         )
-        lengths = [
-            value for key, value in (answer.modelinfo or {}).items() if key.endswith(".context_length")
-        ]
-        return ModelDetails(model, answer.modelfile or "", int(lengths[0]) if lengths else None)
+        return details(model, answer)
 
-    async def chat(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
+    async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         stream = await self._within(
             self._client.chat(
@@ -133,11 +134,11 @@ class OllamaEngine:
         )
         return answer.embeddings
 
-    async def create(self, request: CreateRequest) -> AsyncIterator[str]:
+    async def create(self, request: CreateRequest) -> AsyncGenerator[str, None]:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         body: dict[str, Any]
         if _release(await self.version()) < _STRUCTURED_CREATE:
-            body = {"name": request.name, "modelfile": request.modelfile}
+            body = {"name": request.name, "modelfile": render_modelfile(as_modelfile(request))}
         else:
             body = {
                 "model": request.name,
@@ -179,16 +180,20 @@ class OllamaEngine:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         await self._client.close()
 
-    async def _call(self, path: str, method: str, what: str) -> dict[str, Any]:
+    async def _call(
+        self, method: str, path: str, what: str, *, body: dict[str, Any] | None = None, model: str | None = None
+    ) -> dict[str, Any]:
         async def send() -> dict[str, Any]:
-            response = await self._http.request(method, path)
+            response = await self._http.request(method, path, json=body)
             response.raise_for_status()
             answer = response.json()
-            return answer if isinstance(answer, dict) else {}
+            if not isinstance(answer, dict):
+                raise ValueError(f"a JSON object was expected, {response.text[:80]!r} came")  # noqa: TRY004
+            return answer
 
-        return await self._within(send(), self._deadlines.short_call, what)
+        return await self._within(send(), self._deadlines.short_call, what, model)
 
-    async def _lines(self, path: str, body: dict[str, Any], *, model: str) -> AsyncIterator[dict[str, Any]]:
+    async def _lines(self, path: str, body: dict[str, Any], *, model: str) -> AsyncGenerator[dict[str, Any], None]:
         request = self._http.build_request("POST", path, json=body)
         response = await self._within(
             self._http.send(request, stream=True), self._deadlines.create, f"the making of {model}", model

@@ -7,7 +7,7 @@ upstream, and ``num_ctx`` and ``keep_alive`` are the same in every call for one 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -65,10 +65,15 @@ class InstalledModel:
 
 @dataclass(frozen=True, slots=True)
 class ModelDetails:
-    """What a model is made of, as a Modelfile's text."""
+    """What a model is made of."""
 
     name: str
-    modelfile: str
+    weights: str
+    """What the weights are known by; equal for two models exactly when they share them."""
+    template: str
+    system: str
+    messages: tuple[ChatMessage, ...]
+    parameters: Mapping[str, ParameterValue]
     context_length: int | None
     """The longest context that the weights were made for, in tokens; None where it is not said."""
 
@@ -84,8 +89,6 @@ class CreateRequest:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     messages: tuple[ChatMessage, ...] = ()
     licenses: tuple[str, ...] = ()
-    modelfile: str = ""
-    """The same as a Modelfile's text, for servers that know no structured fields."""
 
 
 class Engine(Protocol):
@@ -105,7 +108,7 @@ class Engine(Protocol):
         """What a model is made of; loads nothing."""
         ...
 
-    def chat(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
+    def chat(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         """Continue a conversation; closing the iterator stops the engine's work on it."""
         ...
 
@@ -113,7 +116,7 @@ class Engine(Protocol):
         """One vector for each text."""
         ...
 
-    def create(self, request: CreateRequest) -> AsyncIterator[str]:
+    def create(self, request: CreateRequest) -> AsyncGenerator[str, None]:
         """Make a model; yields what the server says while it works."""
         ...
 

@@ -1,9 +1,9 @@
 """Takes secrets out of text before it is stored, logged, sent to a model or learned from.
 
 Two kinds of evidence are used: *shapes* that are secret wherever they stand (a private key block, ``ghp_…``,
-``$6$…``), and *names* that make the value beside them secret (``password = "…"``, ``--token …``). A name alone
-proves little when people talk about NixOS, so a value is kept when it only points at a secret (a path, ``$VAR``,
-``config.sops…``), is a plain setting (``false``, a port), or is prose ("token: expected ;").
+``$6$…``), and *names* that make the value beside them secret (``password = "…"``, ``--token …``). A name
+alone proves little when people talk about NixOS, so a value is kept when it only points at a secret (a path,
+``$VAR``, ``config.sops…``), is a plain setting (``false``, a port), or is prose ("token: expected ;").
 
 Text comes from anyone and may be large, so no pattern may backtrack far: each repetition is bounded, is
 possessive, or consumes what it has read.
@@ -20,6 +20,7 @@ from typing import Final
 # Real text settles in two or three passes; what has not settled by then was built to resist, and goes whole.
 _MAX_PASSES: Final = 8
 _UNSETTLED: Final = "text that would not settle"
+_SHELL_REFERENCE: Final = r"\$\{(?:(?!:-[^}])[^{}\n]){1,200}\}|\$\([^()\n]{1,200}\)"
 _MARK: Final = r"\[redacted: [^\[\]\n]{1,40}\]"
 
 
@@ -114,7 +115,8 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     else:
         start, end = value_match.span("bare")
         spaced = ":" in sep or sep != sep.strip() or name in ("psk", "passphrase")
-        if starts_line and spaced and sep:  # YAML and INI values run to the end of their line
+        # YAML and INI values run to the end of their line, unless it holds more settings than one.
+        if starts_line and spaced and sep and not _NEXT_SETTING.match(text, end):
             newline = text.find("\n", at)
             rest = text[at : newline if newline >= 0 else None]
             end = at + len(_COMMENT.split(rest, maxsplit=1)[0].rstrip(" \t\r;,"))
@@ -129,7 +131,9 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     elif match["verb"] or (":" in sep and not keyed):
         secret = bool(quoted and match["verb"]) or _looks_random(value.rstrip(".,!?"))
     else:
-        secret = quoted or not _reads_as_code_or_prose(value, name, text[end : end + 1] == ";" and " " in sep)
+        secret = quoted or not _reads_as_code_or_prose(
+            value, name, may_be_prose=sep != "=", ends_nix_binding=text[end : end + 1] == ";" and " " in sep
+        )
     return (start, end) if secret else None
 
 
@@ -159,15 +163,19 @@ def _looks_random(value: str) -> bool:
     return has_letter and len(value) >= 6 and (has_digit or any(char in "!@#$%^&*+=" for char in value[:-1]))
 
 
-def _reads_as_code_or_prose(value: str, name: str, ends_nix_binding: bool) -> bool:
+def _reads_as_code_or_prose(value: str, name: str, *, may_be_prose: bool, ends_nix_binding: bool) -> bool:
     first = value.split(None, 1)[0].lower().strip(".,:;!?'\"()") if value.strip() else ""
-    if first in _PROSE or value.startswith("-") or (name == "token" and _AMOUNT.fullmatch(value)):
+    if (
+        (may_be_prose and _PROSE.fullmatch(first))
+        or value.startswith("-")
+        or (name == "token" and _AMOUNT.fullmatch(value))
+    ):
         return True
     # password=db_password and password = dbPassword; name a variable.
     return bool(_VARIABLE.fullmatch(value)) and (ends_nix_binding or name in value.lower())
 
 
-# --- Shapes that are secret wherever they stand ---------------------------------------------------------------
+# --- Shapes that are secret wherever they stand -------------------------------------------------------------
 
 _B64 = r"[A-Za-z0-9+/=]"
 _KEY_TITLE = r"(?:[A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?|OpenVPN Static key V1)-----"
@@ -181,18 +189,20 @@ _LONG_PREFIX = (
     r"|whsec_|ATATT3|lin_api_|hv[sbr]\.|sntry[su]_|nvapi-|pplx-|NRAK-|sgp_|figd_|rubygems_|syt_|ops_eyJ|PMAK-"
 )
 _SHORT_PREFIX = r"sk-|hf_|npm_|SG\.|gsk_|r8_|key-|pul-|xai-|fm[12]_"
-_EDGE = r"(?:(?<![A-Za-z0-9_./-])|(?<=\\[nrt]))"
+# Where a word begins, also behind an escaped newline or a colour code.
+_EDGE = r"(?:(?<![A-Za-z0-9_./-])|(?<=\\[nrt])|(?<=\dm))"
+_WORD_START = r"(?:\b|(?<=\dm))"
 _LOGIN = r"(?:docker|podman|skopeo|buildah|helm|gh)[ \t]{1,8}(?:[a-z]{1,12}[ \t]{1,8}){0,2}login"
 _READS_STDIN = (
-    r"(?:sudo[ \t]{1,8}-S|(?:sudo[ \t]{1,8})?(?:cryptsetup|systemd-crypt\w{1,12}|systemd-creds|zfs|zpool|bcachefs|passwd"
-    rf"|chpasswd|mkpasswd|smbpasswd|htpasswd|openssl|gpg2?|wg|age|restic|borg|su|kinit|ssh-add|clevis|pass|{_LOGIN}))\b"
+    r"(?:sudo[ \t]{1,8}-S|(?:sudo[ \t]{1,8})?(?:cryptsetup|systemd-(?:crypt\w{1,12}|creds)|zfs|zpool|bcachefs"
+    rf"|passwd|chpasswd|mkpasswd|smbpasswd|htpasswd|openssl|gpg2?|wg|age|restic|borg|su|kinit|ssh-add|clevis|pass|{_LOGIN}))\b"
 )
-_PASSWORD_NAME = r"(?:passw(?:or)?d|passphrase|token|secret|api_?key|psk)"
+_TELLING = r"(?:passw(?:or)?d|passphrase|token|secret|api_?key|psk)"
 
 
 def _option(programs: str, before: str) -> str:
     """A pattern for programs whose option says nothing by its name (``-p``, ``-u``)."""
-    return rf"\b(?:{programs})\b[^\n|;]{{0,200}}?[ \t]{before}{_WORD}"
+    return rf"{_WORD_START}(?:{programs})\b[^\n|;]{{0,200}}?[ \t]{before}{_WORD}"
 
 
 _SHAPES: Final = tuple(
@@ -235,7 +245,7 @@ _SHAPES: Final = tuple(
         ("URL credentials", r"//(?P<s>(?=[A-Za-z_-]{0,40}\d)[\w.~-]{16,256}+)(?::x-oauth-basic)?@"),
         (
             "token",
-            rf"[?&](?i:[\w-]{{0,40}}?(?:{_PASSWORD_NAME}|sig|signature|credential))=(?P<s>(?!\[redacted)[^\s&#\"'<>]{{1,4096}}+)",
+            rf"[?&](?i:[\w-]{{0,40}}?(?:{_TELLING}|sig|signature|credential))=(?P<s>(?!\[redacted)[^\s&#\"'<>]{{1,4096}}+)",
         ),
         ("token", r"[?&](?:key|code|auth)=(?P<s>[\w%./+~-]{16,}+)"),
         # nix.conf: access-tokens = github.com=…
@@ -245,8 +255,10 @@ _SHAPES: Final = tuple(
         ),
         (
             "authorization",
-            r"(?i:authorization\\{0,3}[\"']?[ \t]{0,8}[:=,][ \t]{0,8}b?\\{0,3}[\"']?(?:(?:bearer|basic|token|digest|apikey|bot"
-            r"|negotiate|AWS4-HMAC-SHA256)[ \t]{1,8}|(?=[^\s\d]{0,64}\d)))(?P<s>(?!\[redacted)[^\s\"'\\,;)][^\"'\n\\]{0,4096}+)",
+            r"(?i:authorization\\{0,3}[\"']?[ \t]{0,8}[:=,][ \t]{0,8}b?\\{0,3}[\"']?"
+            r"(?:(?:bearer|basic|token|digest|apikey|bot|negotiate|AWS4-HMAC-SHA256)[ \t]{1,8}"
+            r"|(?=[^\s\d]{0,64}\d)))"
+            r"(?P<s>(?!\[redacted)[^\s\"'\\,;)][^\"'\n\\]{0,4096}+)",
         ),
         ("authorization", r"(?i:\bbearer)[ \t]{1,8}(?P<s>(?=[^\s\d]{0,64}\d)[\w.~+/=-]{12,}+)"),
         (
@@ -259,17 +271,26 @@ _SHAPES: Final = tuple(
             "password",
             r"^(?![\da-fA-F:.]++$)[\w.*-]{1,255}+:(?:\d{3,5}|\*):[^\s:/]{1,64}+:[A-Za-z_*][^\s:/]{0,64}+:(?P<s>[^\s:]++)$",
         ),
-        ("password", rf"(?i:<[\w:.-]{{0,40}}?{_PASSWORD_NAME}[\w.-]{{0,20}}>)(?P<s>[^<>\n]{{1,512}}+)</"),
+        ("password", rf"(?i:<[\w:.-]{{0,40}}?{_TELLING}[\w.-]{{0,20}}>)(?P<s>[^<>\n]{{1,512}}+)</"),
+        ("authorization", r"[\"']Basic (?P<s>[A-Za-z0-9+/]{8,}+=*+)[\"']"),
+        ("password", r"(?i:\bIDENTIFIED (?:WITH \w{1,40} )?BY )(?P<s>'[^'\n]{1,512}+'|\"[^\"\n]{1,512}+\")"),
+        # The module system prints the value it refuses.
+        (
+            "password",
+            rf"(?i:{_TELLING})(?!\w{{0,20}}(?:File|Path))[\w-]{{0,20}}['’\"][^\n]{{0,200}}Definition values:\n"
+            r"(?:[ \t]{1,8}- In [^\n]{1,200}\[redacted[^\n]{0,60}\n){0,4}[ \t]{1,8}- In [^\n:]{1,200}: (?P<s>[^\n\[{][^\n]*+)",
+        ),
         ("secret", r"\"auth\"[ \t]{0,8}:[ \t]{0,8}\"(?P<s>[A-Za-z0-9+/]{12,}+=*+)\""),
         (
             "passphrase",
-            r"\b(?:echo|printf)(?:[ \t]{1,8}-\w{1,4}){0,3}[ \t]{1,8}"
+            rf"{_WORD_START}(?:echo|printf)(?:[ \t]{{1,8}}-\w{{1,4}}){{0,3}}[ \t]{{1,8}}"
             rf"(?P<s>(?![\"']?\[redacted)[^\n|]{{1,256}}?)[ \t]{{0,8}}\|[ \t]{{0,8}}{_READS_STDIN}",
         ),
-        ("passphrase", rf"\b{_READS_STDIN}[^\n<]{{0,256}}<<<[ \t]{{0,8}}{_WORD}"),
+        ("passphrase", rf"{_WORD_START}{_READS_STDIN}[^\n<]{{0,256}}<<<[ \t]{{0,8}}{_WORD}"),
         ("password", _option(rf"sshpass|{_LOGIN}", r"-p[ \t]{0,8}")),
         ("password", _option(r"ipmitool|mosquitto_\w{2,4}|zip|unzip", r"-P[ \t]{0,8}")),
         ("password", _option(r"mysql\w{0,8}|mariadb(?:-\w{2,8})?|7za?|7zz|unrar|rar", r"-p(?=[^\s-])")),
+        ("passphrase", _option(r"ssh-keygen", r"-[NP][ \t]{1,8}")),
         ("password", _option(r"redis-cli|ldap\w{3,8}", r"-[aw][ \t]{1,8}")),
         (
             "password",
@@ -281,35 +302,37 @@ _SHAPES: Final = tuple(
         ("password", _option(r"smbclient|rpcclient|net|smbget", r"-U[ \t]{0,8}[\"']?[^\s%\"']{1,128}+%")),
         (
             "passphrase",
-            rf"\bwpa_passphrase[ \t]{{1,8}}(?:\"[^\"\n]{{1,64}}\"|[^\s\"=]{{1,64}})[ \t]{{1,8}}{_WORD}",
+            rf"{_WORD_START}wpa_passphrase[ \t]{{1,8}}(?:\"[^\"\n]{{1,64}}\"|[^\s\"=]{{1,64}})"
+            rf"[ \t]{{1,8}}{_WORD}",
         ),
         (
             "password",
-            rf"\bhtpasswd[ \t]{{1,8}}-\w{{0,8}}b\w{{0,8}}(?:[ \t]{{1,8}}[^\s-]\S{{0,128}}){{2}}[ \t]{{1,8}}{_WORD}",
+            rf"{_WORD_START}htpasswd[ \t]{{1,8}}-\w{{0,8}}b\w{{0,8}}"
+            rf"(?:[ \t]{{1,8}}[^\s-]\S{{0,128}}){{2}}[ \t]{{1,8}}{_WORD}",
         ),
         (
             "password",
-            r"\bmkpasswd[ \t]{1,8}(?:-m|--method)[ =]{1,4}[\w-]{1,20}[ \t]{1,8}"
+            rf"{_WORD_START}mkpasswd[ \t]{{1,8}}(?:-m|--method)[ =]{{1,4}}[\w-]{{1,20}}[ \t]{{1,8}}"
             rf"(?=[\"']|[^\s\d]{{0,64}}\d|[^\s-]\S{{0,64}}[ \t]{{0,8}}$){_WORD}",
         ),
         ("password", rf"-pass(?:in|out)?[ \t]{{1,8}}pass:{_WORD}"),
     )
 )
 
-# --- Names that make the value beside them secret -------------------------------------------------------------
+# --- Names that make the value beside them secret -----------------------------------------------------------
 
 _NAME: Final = re.compile(
-    r"(?P<name>(?i:passw(?:or)?d|passphrase|passcode|token|secret|pre[ _-]?shared[ _-]?key|private[ _-]?key|psk"
-    r"|(?:api|auth|access|shared|encryption|master|account|service)[ _-]?key)|signing[_-]key|SIGNING_KEY"
-    r"|bindpw|rootpw|requirepass|masterauth|(?:(?<![A-Za-z])[Pp](?:ass|wd|w)|(?<=[a-z_])P(?:ass|wd|w)"
+    r"(?P<name>(?i:passw(?:or)?d|passphrase|passcode|token|secret|psk|pre[ _-]?shared[ _-]?key"
+    r"|(?:private|api|auth|access|shared|encryption|master|account|service)[ _-]?key)"
+    r"|signing[_-]key|SIGNING_KEY|bindpw|rootpw|requirepass|masterauth|(?:(?<![A-Za-z])[Pp](?:ass|wd|w)|(?<=[a-z_])P(?:ass|wd|w)"
     r"|(?<=_)P(?:ASS|WD|W))(?![A-Za-z])|(?i:key)(?![A-Za-z]))(?P<suffix>[\w-]{0,40})(?:\\{0,3}[\"']\]?)?"
     # A value may start on the next line if it is quoted, as nixfmt writes long ones.
-    r"(?:(?P<sep>[ \t]{0,40}(?:=>|[:?+]?={1,3}|:(?![:/])|%3D)[ \t]{0,40}(?:\r?\n[ \t]{0,40}(?=[\"']))?)"
+    r"(?:(?P<sep>[ \t]{0,40}(?:=>|[:?+]?={1,3}|:(?![:/])|%3D|\\u003[dD])[ \t]{0,40}(?:\r?\n[ \t]{0,40}(?=[\"']))?)"
     r"|(?P<verb>[ \t]{1,4}(?:is|was)(?: set to)?:?[ \t]{1,4})|(?P<blank>[ \t]{1,20}))"
 )
 # Endings of names whose value is only about a secret: passwordFile, token_type, tokenizer, secretName, …
 _ABOUT: Final = re.compile(
-    r"(?i)file|path|dir|command|cmd|eval|stdin|prompt|authentication|policy|length|count|type|name|ur[il]|endpoint|iz"
+    r"(?i)^ary|file|path|dir|command|cmd|eval|stdin|prompt|authentication|policy|length|count|type|name|ur[il]|endpoint|iz"
     r"|expir|ttl|lifetime|timeout|manager|store|ref(?!resh)|service|field|label|requir|need|enable|allow|backend"
     r"|provider|algo|scheme|format|rotat|limit|per_|less"
 )
@@ -319,20 +342,23 @@ _VALUE: Final = re.compile(
     # '' opens a Nix string, and is an empty one elsewhere.
     r"(?:(?P<fence>\"{3}|'{3}|'{2}(?![ \t]*+(?:[;,)}\]#&|\r\n]|\Z))|(?<== )'{2}(?=[ \t]*+\r?\n))"
     r"(?P<multi>[\s\S]{1,4096}?)(?P=fence)"
-    r"|(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?!(?P=quote))(?:\\[^\n]|[^\n]))*+))"
+    r"|(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?P=quote){2}(?=\w)|(?!(?P=quote))(?:\\[^\n]|[^\n]))*+))"
     r"|(?P<block>[|>][+-]?\d?[ \t]*+\r?\n)"
     # Bare: a comma and the like belongs to it, unless something new begins behind it.
-    rf"|(?P<bare>(?:{_MARK}|[^\s\"'`,;&)}}\]]|[,;&)}}\]](?![\s\"'`,;&)}}\]]|\Z|[\w.-]{{1,64}}[=:]))++)"
+    rf"|(?P<bare>(?:{_MARK}|{_SHELL_REFERENCE}|[^\s\"'`,;&)}}\]]"
+    r"|[,;&)}\]](?![\s\"'`,;&)}\]]|\Z|[\w.-]{1,64}[=:]))++)"
 )
 _REFERENCE: Final = re.compile(
-    rf"{_MARK}|[\w./-]{{1,100}}=(?:PAT:|OAuth2:)?(?=\[redacted)|\$\{{{{1,2}}[^{{}}\n]{{1,200}}\}}{{1,2}}"
-    r"|\$\([^()\n]{1,200}\)|\$[A-Za-z_]\w{0,64}(?![\w$])|%[A-Za-z_]{1,40}%|\{\{[^{}\n]{1,200}\}\}|\{[a-z_.]{1,40}\}"
-    r"|%\(?\w{0,20}\)?s|<[^<>\n]{1,80}>|@[\w-]{1,60}@"
+    rf"{_MARK}|{_SHELL_REFERENCE}|[\w./-]{{1,100}}=(?:PAT:|OAuth2:)?(?=\[redacted)|\$[A-Za-z_]\w{{0,64}}(?![\w$])"
+    r"|\$?\{\{[^{}\n]{1,200}\}\}|%[A-Za-z_]{1,40}%|\{[a-z_.]{1,40}\}|%\(?\w{0,20}\)?s|<[^<>\n]{1,80}>|@[\w-]{1,60}@"
 )
 _ELSEWHERE: Final = re.compile(
-    r"(?:file:(?://)?|@)?(?:/(?:run|etc|var|home|nix|root|persist|tmp|mnt|srv|boot|dev|usr|opt|data)\b|\.{1,2}/|~/)[^\s:]*+"
-    r"|(?:config|osConfig|lib|builtins|pkgs|cfg|self|inputs|import|settings|args|os|env|process|var|secrets)\b[.( ].*+"
-    r"|(?:mk[A-Z]|pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:|age1).*+"
+    r"(?:file:(?://)?|@)?(?:\.{1,2}/|~/|/(?:run|etc|var|home|nix|root|persist|tmp|mnt|srv|boot|dev|usr|opt|data)\b)"
+    r"[^\s:]*+"
+    r"|(?:config|osConfig|lib|builtins|pkgs|cfg|self|inputs|import|settings|args|os|env|process|var|secrets)\b"
+    r"[.( ].*+"
+    r"|(?:mk[A-Z]|pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:"
+    r"|age1|getpass).*+"
     r"|ssh-\w{1,10} AAAA.*+|[*!•]*+|\.{3}|…|[xX]{3,}+|\([a-z ]{1,20}\)|[\[({](?:[\s\"'{].*+)?",
     re.DOTALL,
 )
@@ -341,20 +367,25 @@ _PLAIN: Final = re.compile(
     r"|never|always|enabled?|disabled?|inherit|read|write)\b(?:[ \t]*+[=|].*+)?|[\d_.,]{1,5}[kKmM]?"
 )
 # First words of prose; only for values without quotes, where "token: expected ;" looks like an assignment.
-_PROSE: Final = frozenset(
-    "a an and any are argument as at authentication be but by can cannot compat could did do does expected expecting "
-    "failed file files flag for from had has have how i if in incorrect instead into invalid is it its maybe missing "
-    "must my need not of option or parameter permission please required should sss string systemd that the then there "
-    "this to too unexpected unknown was what when where which who why will with would wrong you your".split()
+_PROSE: Final = re.compile(
+    r"a|an|and|any|are|argument|as|at|authentication|be|but|by|can|cannot|compat|could|did|do|does"
+    r"|expected|expecting|failed|file|files|flag|for|from|had|has|have|how|i|if|in|incorrect|instead"
+    r"|into|invalid|is|it|its|maybe|missing|must|my|need|not|of|option|or|parameter|permission|please"
+    r"|required|should|sss|string|systemd|that|the|then|there|this|to|too|unexpected|unknown|was|what"
+    r"|when|where|which|who|why|will|with|would|wrong|unrecognized|password|user|changing|you|your"
 )
 _IDENTIFIER: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _LOOK_BACK: Final = 160
 _LINE_START: Final = re.compile(r"[ \t+>|*\"'-]{0,80}(?:(?:export|set|declare -x|setenv)[ \t]{1,8})?[\"']?")
 _COMMENT: Final = re.compile(r"[ \t]#|;(?=\s|\Z)")
+_NEXT_SETTING: Final = re.compile(r",[ \t]{0,8}[\w.-]{1,64}[ \t]?[:=]")
 _DIRECTIVES: Final = frozenset({"bindpw", "rootpw", "requirepass", "masterauth"})
 # nmcli … password X, and netrc.
 _BLANK_CONTEXT: Final = re.compile(
-    r"\bnmcli\b[^\n]*\Z|(?:\bmachine\s{1,8}\S{1,100}|\bdefault)\s{1,8}login\s{1,8}\S{1,100}\s{1,8}\Z|\bmachine\s{1,8}\S{1,80}\.\S{1,80}\s{1,8}\Z"
+    rf"{_WORD_START}(?:nmcli\b[^\n]*\Z|machine\s{{1,8}}\S{{1,80}}\.\S{{1,80}}\s{{1,8}}\Z"
+    # SQL: CREATE USER … WITH PASSWORD '…'
+    r"|(?:WITH|ENCRYPTED|SET)[ ]\Z"
+    r"|(?:machine\s{1,8}\S{1,100}|default)\s{1,8}login\s{1,8}\S{1,100}\s{1,8}\Z)"
 )
 _KEY_MATERIAL: Final = re.compile(
     r"(?:(?=[^\d]*\d)(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9+/_=-]{20,512}|(?:[0-9a-f]{32}|[0-9a-f]{64}))"

@@ -52,8 +52,7 @@ class KnowledgeStore:
 
         :raises StorageError: it is not kept.
         """
-        clean = _redacted(exchange)
-        await self._database.run(lambda connection: rows.put_exchange(connection, clean))
+        await self._database.run(lambda connection: rows.put_exchange(connection, _redacted(exchange)))
 
     async def find(self, reader: Reader, prefix: str) -> tuple[Exchange, list[Feedback]]:
         """The one exchange whose id starts with ``prefix`` (the reader's last one for '') and its feedback.

@@ -1,0 +1,50 @@
+# Everything runs from a bare machine: python3 (3.11 or newer), make and git. What else is needed is got by
+# tests/stack, into .venv and the cache folder, once.
+
+PYTHON ?= python3
+VENV := .venv/bin
+CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/nix-trinity
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint format types prepare test demo bench clean distclean-cache
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## make .venv with the project and all that it is tested with
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11: name a newer one, as in make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m tests.stack.environment
+
+lint: setup ## check style with ruff
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+
+format: setup ## let ruff put the files into shape
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+types: setup ## check types with mypy
+	$(VENV)/python -m mypy
+
+prepare: setup ## get Ollama, a model and the system's programs, and list them
+	@$(VENV)/python -m tests.stack prepare
+
+# A part that is missing here fails the tests that need it, with the reason; the others still run.
+test: lint types ## all checks and tests, on the real parts
+	@$(VENV)/python -m tests.stack prepare --keep-going
+	$(VENV)/python -m pytest $(PYTEST_ARGS)
+
+demo: prepare ## show what the product does, on the real parts
+	@$(VENV)/python -m tests.stack.demo
+
+bench: prepare ## measure it, on the real parts
+	@$(VENV)/python -m bench
+
+clean: ## remove what was made in this checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean-cache: ## remove what all checkouts share: dependencies, Ollama, the model
+	rm -rf "$(CACHE)"

@@ -1,0 +1,71 @@
+"""The values of the ask line: a question on its way in, and the events on their way out.
+
+The events are also the protocol's stream (docs/reference/protocol.md): a renamed field breaks clients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asked, and how. Texts are as they came, not yet redacted."""
+
+    text: str
+    uid: int
+    interface: str
+    attachment: str = ""
+    role: str | None = None
+    level: str | None = None
+    session: str | None = None
+    continues: bool = False
+    """Go on with the person's newest session."""
+    keep: bool = True
+    """Whether this exchange may be kept at all."""
+    local_time: str | None = None
+
+
+class Queued(msgspec.Struct, frozen=True, tag_field="event", tag="queued"):
+    """The question waits for a place; ``position`` counts from 1."""
+
+    id: str
+    position: int
+
+
+class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
+    """The model is at work. ``notices`` are for the person to read."""
+
+    id: str
+    session: str
+    role: str
+    role_reason: str
+    model: str
+    model_version: str
+    notices: tuple[str, ...]
+
+
+class Text(msgspec.Struct, frozen=True, tag_field="event", tag="text"):
+    """The next piece of the answer."""
+
+    text: str
+
+
+class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
+    """The answer is whole, and kept if ``kept`` says so. Times in milliseconds, tokens as the engine counted."""
+
+    id: str
+    outcome: str
+    kept: bool
+    truncated: bool
+    queue_ms: float
+    first_token_ms: float | None
+    total_ms: float
+    prompt_tokens: int | None
+    answer_tokens: int | None
+    notices: tuple[str, ...]
+
+
+Event = Queued | Started | Text | Ended

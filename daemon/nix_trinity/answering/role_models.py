@@ -1,0 +1,174 @@
+"""See that each role's model is there: make it from its Modelfile and base when it is not.
+
+A role's model counts as current when it has the base's weights and says what the role's Modelfile says;
+else it is made anew, which takes Ollama a fraction of a second and no further disk for weights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from nix_trinity.answering.prompt import expected_tokens, most_tokens
+from nix_trinity.catalogue import same_model
+from nix_trinity.engines.protocol import ChatMessage, CreateRequest, Engine, InstalledModel, ModelDetails
+from nix_trinity.errors import EngineError, ModelMissingError
+from nix_trinity.roles import RoleSpec
+
+EngineSource = Callable[[], Awaitable[Engine]]
+
+_TOKENS_A_MESSAGE = 8
+_DIGEST_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyModel:
+    """A role's model that is there. ``prefix_…`` are the tokens of its own system text and examples."""
+
+    name: str
+    version: str
+    num_ctx: int
+    prefix_most: int
+    prefix_expected: int
+    answer_limit: int | None
+    """The model's own ``num_predict``, in tokens, where it has one."""
+
+
+class RoleModels:
+    """The models of all roles on one engine."""
+
+    def __init__(self, engine: EngineSource, specs: Mapping[str, RoleSpec]) -> None:
+        self.specs = specs
+        self._engine = engine
+        self._ready: dict[str, ReadyModel] = {}
+        self._problems: dict[str, EngineError] = {}
+        # Ollama's create and delete share no lock of their own.
+        self._making = asyncio.Lock()
+
+    async def ready(self, role: str) -> ReadyModel:
+        """The role's model, made first if it has to be.
+
+        :raises ModelMissingError: neither it nor its base is there; names what brings it.
+        :raises EngineError: the engine cannot be asked, or cannot make it.
+        """
+        known = self._ready.get(role)
+        if known is not None:
+            return known
+        async with self._making:
+            if role not in self._ready:
+                try:
+                    self._ready[role] = await self._looked_up(self.specs[role])
+                except EngineError as error:
+                    self._problems[role] = error
+                    raise
+                self._problems.pop(role, None)
+        return self._ready[role]
+
+    def doubt(self, role: str) -> None:
+        """Look again the next time: the engine said that the model is gone."""
+        self._ready.pop(role, None)
+
+    def known(self, role: str) -> ReadyModel | None:
+        """The role's model as last seen, without asking the engine."""
+        return self._ready.get(role)
+
+    def problem(self, role: str) -> EngineError | None:
+        """Why the role's model could not be had when it was last looked for."""
+        return self._problems.get(role)
+
+    async def check_all(self) -> None:
+        """Look at all roles again; what cannot be had is kept as the role's problem.
+
+        :raises EngineUnreachableError: the engine does not answer at all.
+        """
+        engine = await self._engine()
+        installed = await engine.list_models()
+        for role, spec in self.specs.items():
+            known, found = self._ready.get(role), _find(installed, spec.model)
+            if known is not None and (found is None or _version(found) != known.version):
+                self.doubt(role)
+            try:
+                await self.ready(role)
+            except EngineError:
+                continue
+
+    async def _looked_up(self, spec: RoleSpec) -> ReadyModel:
+        engine = await self._engine()
+        installed = await engine.list_models()
+        has_base = _find(installed, spec.base) is not None
+        there = _find(installed, spec.model)
+        if there is None and not has_base:
+            raise _missing(spec, installed, engine.url)
+        shown = await engine.show(spec.model) if there is not None else None
+        if has_base and (shown is None or not _is_current(shown, spec, await engine.show(spec.base))):
+            await _make(engine, spec)
+            there = _find(await engine.list_models(), spec.model)
+            shown = await engine.show(spec.model)
+        if there is None or shown is None:
+            raise EngineError(
+                f"Ollama at {engine.url} made {spec.model} and then did not list it.",
+                "Another program may be removing models (services.ollama.syncModels must be false).",
+            )
+        return _ready_model(spec, shown, _version(there))
+
+
+def _ready_model(spec: RoleSpec, shown: ModelDetails, version: str) -> ReadyModel:
+    own = [shown.system, *(message.content for message in shown.messages)]
+    limit = shown.parameters.get("num_predict")
+    return ReadyModel(
+        name=spec.model,
+        version=version,
+        # Ollama silently lowers a num_ctx that is more than the weights were made for.
+        num_ctx=min(spec.num_ctx, shown.context_length or spec.num_ctx),
+        prefix_most=sum(most_tokens(text) + _TOKENS_A_MESSAGE for text in own),
+        prefix_expected=sum(expected_tokens(text) for text in own),
+        answer_limit=limit if isinstance(limit, int) and limit > 0 else None,
+    )
+
+
+async def _make(engine: Engine, spec: RoleSpec) -> None:
+    own = spec.modelfile
+    request = CreateRequest(
+        name=spec.model,
+        base=spec.base,
+        system=own.system,
+        template=own.template,
+        parameters=spec.parameters,
+        messages=tuple(ChatMessage(message.role, message.content) for message in own.messages),
+        licenses=own.licenses,
+    )
+    async with aclosing(engine.create(request)) as progress:
+        async for _ in progress:
+            pass
+
+
+def _is_current(shown: ModelDetails, spec: RoleSpec, base: ModelDetails) -> bool:
+    wanted = spec.modelfile
+    messages = tuple(ChatMessage(message.role, message.content) for message in wanted.messages)
+    return (
+        shown.weights == base.weights
+        and shown.system == (wanted.system if wanted.system is not None else base.system)
+        and shown.template == (wanted.template if wanted.template is not None else base.template)
+        and shown.messages == (messages or base.messages)
+        and dict(shown.parameters) == {**base.parameters, **spec.parameters}
+    )
+
+
+def _find(installed: Sequence[InstalledModel], name: str) -> InstalledModel | None:
+    return next((model for model in installed if same_model(model.name, name)), None)
+
+
+def _version(model: InstalledModel) -> str:
+    return model.digest.removeprefix("sha256:")[:_DIGEST_SHOWN]
+
+
+def _missing(spec: RoleSpec, installed: Sequence[InstalledModel], url: str) -> ModelMissingError:
+    names = ", ".join(sorted(model.name for model in installed)) or "none"
+    return ModelMissingError(
+        f"The model {spec.base!r}, on which the role {spec.role} is built, is not installed in Ollama at {url}. "
+        f"Installed: {names}.",
+        f'Get it with: ollama pull {spec.base}. On NixOS: services.ollama.loadModels = [ "{spec.base}" ]; '
+        f"or choose another one with services.nixTrinity.roles.{spec.role}.model.",
+    )

@@ -1,0 +1,200 @@
+"""Choose which of the four role models answers a question, and say why in words.
+
+The choice is a sum: every signal that is heard (``routing_signals``) adds its weights to the roles, and the role
+with the largest sum answers. A model could choose more cleverly, but it would cost a second of the person's time,
+and nobody could say why it chose. The strongest one or two signals become the reason, with the words that
+were matched (after typing errors were corrected, so ``optoin`` is quoted as ``option``).
+
+Everything here is pure, and looks only at the two ends of what it was given, so ten megabytes of
+log cost what ten kilobytes do. The end matters since that is where a log says what failed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from nix_trinity.answering.routing_signals import (
+    CORRECTABLE,
+    FUNCTION_WORDS,
+    SCRIPTS,
+    SIGNALS,
+)
+from nix_trinity.errors import RequestError
+
+# Also the order that breaks a tie. A kind, full answer disappoints fewest people when two roles fit equally;
+# then the one that can do the most; `quick` comes last, since it answers whatever nothing else claims.
+ROLES: tuple[str, ...] = ("empathy", "expert", "coder", "quick")
+
+WINDOW_HEAD = 3000
+WINDOW_TAIL = 3000
+_QUOTE_LENGTH = 40
+
+# Where nothing is heard, the cheapest model answers.
+_BASE: Mapping[str, float] = {"quick": 1.0, "empathy": 0.0, "coder": 0.0, "expert": 0.0}
+
+_LEVELS: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    "beginner": ("comes from a beginner", {"empathy": 3.0, "expert": -0.5}),
+    "expert": ("comes from an expert", {"empathy": -3.0, "expert": 0.5}),
+}
+
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_LOOKS_LIKE_CODE = re.compile(
+    r"^#!/|^\s*\{[^{}]{0,200}\}\s*:|\bwith (?:pkgs|lib);|\bmk(?:if|option|derivation)\b|^(?:services|version):\s",
+    re.MULTILINE,
+)
+_STRAIGHT_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingContext:
+    """What is known besides the question: the person's level, what was pasted, a role chosen by hand."""
+
+    level: str | None = None
+    attachment: str = ""
+    forced_role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The role that answers, why, whether a person forced it, and every role's score (highest first)."""
+
+    role: str
+    reason: str
+    forced: bool
+    scores: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A signal that was heard: its name, its words for a person, what it adds, and what was matched."""
+
+    name: str
+    phrase: str
+    weights: Mapping[str, float]
+    count: int = 1
+    matched: tuple[str, ...] = ()
+
+    def adds(self, role: str) -> float:
+        """Return what this adds to ``role``, all matches together."""
+        return self.weights.get(role, 0.0) * self.count
+
+    def explained(self) -> str:
+        """Return the phrase with the matched words, e.g. ``is about code ("script")``."""
+        quotes = ", ".join(f'"{_shortened(words)}"' for words in self.matched[:2])
+        return f"{self.phrase} ({quotes})" if quotes else self.phrase
+
+
+def route(question: str, context: RoutingContext) -> Route:
+    """Choose the role that answers ``question``; raise ``RequestError`` if the forced role does not exist."""
+    if context.forced_role is not None:
+        if context.forced_role not in ROLES:
+            raise RequestError(
+                f"There is no role called {_shortened(context.forced_role)!r}.",
+                f"The roles are {', '.join(sorted(ROLES))}; leave the role out to have one chosen.",
+                code="unknown_role",
+            )
+        return Route(context.forced_role, f"{context.forced_role} was asked for by name", True, ())
+    heard = listen(question, context)
+    totals = {role: _BASE[role] + sum(signal.adds(role) for signal in heard) for role in ROLES}
+    # sorted() is stable, so equal scores stay in the order of ROLES.
+    scores = tuple(sorted(totals.items(), key=lambda item: -item[1]))
+    role = scores[0][0]
+    return Route(role, _reason(role, heard), False, scores)
+
+
+def listen(question: str, context: RoutingContext) -> tuple[Heard, ...]:
+    """Return every signal heard in the question and its surroundings, in a fixed order."""
+    return tuple(_listen(question, context))
+
+
+def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
+    asked = _window(question)
+    pasted = _window(context.attachment)
+    prose = _corrected(_FENCE.sub(" ", asked))
+    for signal in SIGNALS:
+        text = prose if signal.where == "prose" else f"{asked}\n{pasted}"
+        matched = tuple(dict.fromkeys(" ".join(hit.group().split()) for hit in signal.pattern.finditer(text)))
+        if matched:
+            count = min(len(matched), signal.cap)
+            yield Heard(signal.name, signal.phrase, signal.weights, count, matched)
+    if _LOOKS_LIKE_CODE.search(pasted):
+        yield Heard("pasted_code", "comes with code", {"coder": 1.5})
+    if context.level in _LEVELS:
+        phrase, weights = _LEVELS[context.level]
+        yield Heard("level", phrase, weights)
+    language = language_of(prose)
+    if language != "English":
+        # The smallest model is the weakest in other languages, and so are its quick facts.
+        yield Heard("language", f"is written in {language}", {"empathy": 1.0})
+    yield from _lengths(prose, has_attachment=bool(pasted.strip()))
+
+
+def _lengths(prose: str, *, has_attachment: bool) -> Iterator[Heard]:
+    words = len(prose.split())
+    if 0 < words <= 9 and not has_attachment:
+        yield Heard("short", "is short", {"quick": 0.5})
+    if words > 25:
+        yield Heard("long", "is long", {"expert": 1.0, "quick": -0.5}, count=2 if words > 45 else 1)
+
+
+def language_of(text: str) -> str:
+    """Guess the language ``text`` is written in, by its script or else by its function words."""
+    for language, script in SCRIPTS:
+        # Two characters, so that a single foreign name or symbol in an English question does not count.
+        if len(script.findall(text)) >= 2:
+            return language
+    words = _WORD.findall(text)
+    counts = {language: sum(word in known for word in words) for language, known in FUNCTION_WORDS.items()}
+    # English stands first in the table and so wins a tie.
+    best = max(counts, key=lambda language: counts[language])
+    return best if counts[best] >= 2 else "English"
+
+
+def _window(text: str) -> str:
+    """Return the two ends of ``text``, lower-cased and in one spelling of quotes and accents."""
+    if len(text) > WINDOW_HEAD + WINDOW_TAIL:
+        text = f"{text[:WINDOW_HEAD]}\n{text[-WINDOW_TAIL:]}"
+    return unicodedata.normalize("NFC", text).lower().translate(_STRAIGHT_QUOTES)
+
+
+def _corrected(prose: str) -> str:
+    """Return ``prose`` with words that are one slip away from a word we listen for put right."""
+    return _WORD.sub(lambda found: _corrected_word(found.group()), prose)
+
+
+def _corrected_word(word: str) -> str:
+    # Short words are left alone: "white" is no misspelt "write". First letters are rarely mistyped.
+    if len(word) < 5 or word in CORRECTABLE:
+        return word
+    near = sorted(known for known in CORRECTABLE if known[0] == word[0] and _one_slip(word, known))
+    # "enabled" is no slip of "enable": endings are left to the patterns.
+    return next((known for known in near if not word.startswith(known)), word)
+
+
+def _one_slip(typed: str, meant: str) -> bool:
+    """Tell whether one letter was left out, added, mistaken, or swapped with its neighbour."""
+    if abs(len(typed) - len(meant)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
+    left, right = typed[start:], meant[start:]
+    return (
+        left[1:] == right
+        or left == right[1:]
+        or left[1:] == right[1:]
+        or (left[:2] == right[1::-1] and left[2:] == right[2:])
+    )
+
+
+def _reason(role: str, heard: tuple[Heard, ...]) -> str:
+    strongest = sorted((s for s in heard if s.adds(role) > 0), key=lambda s: -s.adds(role))[:2]
+    if not strongest:
+        return "nothing in the question stands out, so the default answers"
+    return " and ".join(signal.explained() for signal in strongest)
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _QUOTE_LENGTH else f"{words[: _QUOTE_LENGTH - 1]}…"

@@ -1,0 +1,240 @@
+"""The protocol's messages (docs/reference/protocol.md). Unknown fields are refused, so that no typo goes unseen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from nix_trinity.errors import RequestError
+from nix_trinity.knowledge.exchanges import Exchange
+
+MOST_QUESTION_CHARACTERS = 16_384
+MOST_ATTACHMENT_CHARACTERS = 2_097_152
+MOST_HISTORY = 1_000
+
+SessionName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+LocalTime = Annotated[str, msgspec.Meta(pattern=r"^[0-9T:+ .-]{1,40}$")]
+Level = Literal["beginner", "intermediate", "expert"]
+Verdict = Literal["good", "bad", "corrected"]
+
+
+class AskRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/ask``."""
+
+    question: str
+    attachment: str = ""
+    """Text that the question is about: a log, an error, a file. Data, never instructions."""
+    role: str | None = None
+    level: Level | None = None
+    session: SessionName | None = None
+    continues: bool = msgspec.field(default=False, name="continue")
+    """Go on with the person's newest session."""
+    log: bool = True
+    """False: nothing of this exchange is kept."""
+    stream: bool = True
+    """False: one JSON object at the end in place of a stream of events."""
+    local_time: LocalTime | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply to ``POST /v1/ask`` with ``"stream": false``."""
+
+    id: str
+    session: str
+    role: str
+    role_reason: str
+    model: str
+    model_version: str
+    answer: str
+    outcome: str
+    kept: bool
+    truncated: bool
+    queue_ms: float
+    first_token_ms: float | None
+    total_ms: float
+    prompt_tokens: int | None
+    answer_tokens: int | None
+    notices: tuple[str, ...]
+
+
+class FeedbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/feedback``. ``id`` may be the beginning of one, or empty for the person's last exchange."""
+
+    verdict: Verdict
+    id: str = ""
+    correction: str | None = None
+
+
+class FeedbackReply(msgspec.Struct, frozen=True):
+    """What was judged, and how."""
+
+    id: str
+    verdict: str
+
+
+class ForgetReply(msgspec.Struct, frozen=True):
+    """What was removed for good."""
+
+    id: str
+
+
+class FeedbackEntry(msgspec.Struct, frozen=True):
+    """One person's verdict."""
+
+    given_at_ms: int
+    uid: int
+    verdict: str
+    correction: str | None
+
+
+class ExchangeReply(msgspec.Struct, frozen=True):
+    """``GET /v1/history/{id}``: one exchange whole."""
+
+    exchange: Exchange
+    feedback: tuple[FeedbackEntry, ...]
+
+
+class HistoryReply(msgspec.Struct, frozen=True):
+    """``GET /v1/history``: newest first."""
+
+    exchanges: tuple[Exchange, ...]
+
+
+class EngineStatus(msgspec.Struct, frozen=True):
+    """The engine as the last probe found it; ``reachable`` is null before the first one."""
+
+    kind: str
+    url: str
+    reachable: bool | None
+    version: str | None
+    error: str | None
+
+
+class RoleStatus(msgspec.Struct, frozen=True):
+    """A role's model; ``state`` is ready, missing or unknown."""
+
+    role: str
+    model: str
+    base: str
+    num_ctx: int
+    state: str
+    version: str | None
+    hint: str | None
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """Questions at work, and the limits."""
+
+    running: int
+    waiting: int
+    max_running: int
+    max_waiting: int
+
+
+class LoggingStatus(msgspec.Struct, frozen=True):
+    """Whether exchanges are kept (on, off, unavailable), and where."""
+
+    state: str
+    reason: str
+    path: str
+    size_bytes: int
+    exchanges: int | None
+
+
+class StatusReply(msgspec.Struct, frozen=True):
+    """``GET /v1/status``."""
+
+    version: str
+    pid: int
+    uptime_seconds: float
+    activated: bool
+    idle_timeout_seconds: float
+    nixos_release: str | None
+    tier: str
+    ram_gib: float
+    engine: EngineStatus
+    roles: tuple[RoleStatus, ...]
+    queue: QueueStatus
+    logging: LoggingStatus
+
+
+class ErrorDetail(msgspec.Struct, frozen=True):
+    """What happened and why, the next thing to do, and a code that never changes."""
+
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorReply(msgspec.Struct, frozen=True):
+    """The one shape of all errors."""
+
+    error: ErrorDetail
+
+
+class ErrorEvent(msgspec.Struct, frozen=True, tag_field="event", tag="error"):
+    """The last event of a stream that cannot go on."""
+
+    error: ErrorDetail
+
+
+Message = TypeVar("Message", bound=msgspec.Struct)
+
+
+def decode(body: bytes, kind: type[Message]) -> Message:
+    """Read a request's body.
+
+    :raises RequestError: ``bad_json`` or ``bad_request``; names the field.
+    """
+    if not body.strip():
+        raise RequestError("The request has no body.", f"Send JSON: {example(kind)}", code="bad_json")
+    try:
+        message = msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        name = where.rstrip("`").lstrip(".")
+        raise RequestError(
+            f"{f'Field {name!r}: ' if name else ''}{what[0].lower() if name else what[0]}{what[1:]}.",
+            f"Known fields: {', '.join(field.encode_name for field in msgspec.structs.fields(kind))}."
+            f" Example: {example(kind)}",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RequestError(
+            f"The request's body is not valid JSON in UTF-8: {error}.", f"Send JSON: {example(kind)}", code="bad_json"
+        ) from error
+    return message
+
+
+def check_text(text: str, *, field: str, most: int) -> None:
+    """Refuse what no text should have in it.
+
+    :raises RequestError: ``too_large``, ``nul_byte`` or ``bad_text``.
+    """
+    if len(text) > most:
+        raise RequestError(
+            f"Field {field!r} has {len(text)} characters; the limit is {most}.",
+            "Send only the part that matters; pipe long text in, where both ends of it are used.",
+            code="too_large",
+        )
+    if "\0" in text:
+        raise RequestError(
+            f"Field {field!r} has a NUL byte in it.", "Take it out, for example with: tr -d '\\000'", code="nul_byte"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RequestError(
+            f"Field {field!r} has half of a surrogate pair in it, which is no character.",
+            "Send the text as UTF-8.",
+            code="bad_text",
+        ) from None
+
+
+def example(kind: type[msgspec.Struct]) -> str:
+    """A body that works, for error hints."""
+    examples: dict[type[msgspec.Struct], dict[str, Any]] = {
+        AskRequest: {"question": "How do I enable SSH?"},
+        FeedbackRequest: {"verdict": "good"},
+    }
+    return msgspec.json.encode(examples.get(kind, {})).decode()

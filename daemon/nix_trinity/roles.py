@@ -1,0 +1,96 @@
+"""What each role is on this machine: configuration, catalogue and Modelfiles brought together.
+
+This is where a person's own choices meet ours. Their Modelfile takes the place of ours; its ``FROM`` and
+``num_ctx`` count unless the configuration says otherwise for that role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from nix_trinity.catalogue import ROLES, Catalogue, RoleOverride, modelfiles_dir
+from nix_trinity.config import Config
+from nix_trinity.errors import ConfigError, ModelfileError
+from nix_trinity.modelfile import Modelfile, parse_modelfile, typed_parameters
+
+ParameterValue = int | float | bool | str | list[str]
+
+
+class RoleSpec(msgspec.Struct, frozen=True):
+    """What a role's model is to be made of. ``num_ctx`` is in tokens."""
+
+    role: str
+    base: str
+    num_ctx: int
+    modelfile: Modelfile
+    parameters: Mapping[str, ParameterValue]
+
+    @property
+    def model(self) -> str:
+        """The name under which the role's model is deployed."""
+        return f"nix-{self.role}"
+
+
+def tier_name(config: Config, catalogue: Catalogue, ram_gib: float) -> str:
+    """The tier that is in force: the configured one, or for ``auto`` the one for ``ram_gib`` (MemTotal)."""
+    return catalogue.tier_for(ram_gib).name if config.models.tier == "auto" else config.models.tier
+
+
+def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str, RoleSpec]:
+    """Work out all roles; reads the Modelfiles.
+
+    :raises ConfigError: an unknown role, or a Modelfile that cannot be read.
+    :raises CatalogueError: an unknown tier, or roles that share a base but not its num_ctx.
+    :raises ModelfileError: a Modelfile that does not parse or has a parameter that Ollama does not know.
+    """
+    modelfiles: dict[str, Modelfile] = {}
+    overrides: dict[str, RoleOverride] = {}
+    unknown = [role for role in config.models.roles if role not in ROLES]
+    if unknown:
+        raise ConfigError(
+            f"models.roles.{unknown[0]}: there is no such role.", f"The roles are {', '.join(ROLES)}."
+        )
+    parameters: dict[str, dict[str, ParameterValue]] = {}
+    for role in ROLES:
+        chosen = config.models.roles.get(role)
+        own = chosen.modelfile if chosen is not None else None
+        path = Path(own) if own else modelfiles_dir() / catalogue.roles[role].modelfile
+        modelfile = _read(path, key=f"models.roles.{role}.modelfile")
+        typed = typed_parameters(modelfile, origin=str(path))
+        # num_ctx travels with every request, so that all requests agree on it; it is not baked in.
+        num_ctx = typed.pop("num_ctx", None)
+        modelfiles[role], parameters[role] = modelfile, typed
+        overrides[role] = RoleOverride(
+            model=(chosen.model if chosen else None) or _base(modelfile, path),
+            num_ctx=(chosen.num_ctx if chosen else None) or (num_ctx if isinstance(num_ctx, int) else None),
+        )
+    resolved = catalogue.resolve(tier_name(config, catalogue, ram_gib), config.models.modern, overrides)
+    return {
+        role: RoleSpec(role, model.base, model.num_ctx, modelfiles[role], parameters[role])
+        for role, model in resolved.items()
+    }
+
+
+def _read(path: Path, *, key: str) -> Modelfile:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{key}: {path} cannot be read: {error.strerror}.",
+            "Give the path of a Modelfile that the daemon's user may read, or leave the key out.",
+        ) from error
+    return parse_modelfile(content, origin=str(path))
+
+
+def _base(modelfile: Modelfile, path: Path) -> str | None:
+    base = modelfile.base
+    if base is not None and base.startswith(("/", "./", "../", "~")):
+        raise ModelfileError(
+            f"{path}: FROM {base} names a file; a role's base has to be a model that Ollama has.",
+            f"Make one of it first: ollama create my-base -f {path}; then set models.roles.<role>.model "
+            'to "my-base" and take the FROM line out.',
+        )
+    return base

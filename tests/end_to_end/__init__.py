@@ -1,0 +1,1 @@
+"""Tests that run the real parts: a real Ollama, a real model, real sockets."""
