@@ -88,8 +88,6 @@ def redacted_values(_logger: Any, _method: str, event: EventDict) -> EventDict:
     return event
 
 
-
-
 def _with_priority(_logger: Any, method: str, line: str) -> str:
     return _PRIORITIES.get(method, "<6>") + line
 

@@ -17,7 +17,7 @@ import structlog
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.generation import Generation, generate
 from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
-from nix_trinity.answering.question import Ended, Event, Queued, Question, Started, Text
+from nix_trinity.answering.question import Event, Question, Queued, Started, Text
 from nix_trinity.answering.record import Record
 from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
 from nix_trinity.answering.router import Route, RoutingContext, route
@@ -269,7 +269,9 @@ class Answering:
 
     def _answer_tokens(self, model: ReadyModel) -> int:
         # A third of the window at most, so that a small one keeps room for the question.
-        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
+        return min(
+            self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3
+        )
 
 
 async def _first(pieces: AsyncIterator[str]) -> str:
@@ -295,5 +297,3 @@ def _redaction_notices(count: int) -> tuple[str, ...]:
         return ()
     what = "1 secret was" if count == 1 else f"{count} secrets were"
     return (f"{what} taken out of what you sent, before the model or any log saw it.",)
-
-

@@ -201,7 +201,9 @@ def decode(body: bytes, kind: type[Message]) -> Message:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestError(
-            f"The request's body is not valid JSON in UTF-8: {error}.", f"Send JSON: {example(kind)}", code="bad_json"
+            f"The request's body is not valid JSON in UTF-8: {error}.",
+            f"Send JSON: {example(kind)}",
+            code="bad_json",
         ) from error
     return message
 
@@ -219,7 +221,9 @@ def check_text(text: str, *, field: str, most: int) -> None:
         )
     if "\0" in text:
         raise RequestError(
-            f"Field {field!r} has a NUL byte in it.", "Take it out, for example with: tr -d '\\000'", code="nul_byte"
+            f"Field {field!r} has a NUL byte in it.",
+            "Take it out, for example with: tr -d '\\000'",
+            code="nul_byte",
         )
     try:
         text.encode()

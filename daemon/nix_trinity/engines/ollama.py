@@ -181,7 +181,13 @@ class OllamaEngine:
         await self._client.close()
 
     async def _call(
-        self, method: str, path: str, what: str, *, body: dict[str, Any] | None = None, model: str | None = None
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        body: dict[str, Any] | None = None,
+        model: str | None = None,
     ) -> dict[str, Any]:
         async def send() -> dict[str, Any]:
             response = await self._http.request(method, path, json=body)
@@ -193,7 +199,9 @@ class OllamaEngine:
 
         return await self._within(send(), self._deadlines.short_call, what, model)
 
-    async def _lines(self, path: str, body: dict[str, Any], *, model: str) -> AsyncGenerator[dict[str, Any], None]:
+    async def _lines(
+        self, path: str, body: dict[str, Any], *, model: str
+    ) -> AsyncGenerator[dict[str, Any], None]:
         request = self._http.build_request("POST", path, json=body)
         response = await self._within(
             self._http.send(request, stream=True), self._deadlines.create, f"the making of {model}", model
@@ -245,7 +253,7 @@ class OllamaEngine:
     @property
     def _http(self) -> httpx.AsyncClient:
         # The library keeps its httpx client to itself; what it has no call for goes through the same one.
-        client: httpx.AsyncClient = self._client._client  # noqa: SLF001
+        client: httpx.AsyncClient = self._client._client
         return client
 
 

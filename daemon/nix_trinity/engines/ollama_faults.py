@@ -32,8 +32,10 @@ def translate(error: Exception, url: str, model: str | None) -> EngineError:
             "Start it with: sudo systemctl start ollama. On NixOS: services.ollama.enable = true; or set "
             "services.nixTrinity.ollama.host when it runs elsewhere.",
         )
-    if isinstance(error, httpx.RemoteProtocolError) and "Server disconnected" not in str(error) and (
-        "peer closed" not in str(error)
+    if (
+        isinstance(error, httpx.RemoteProtocolError)
+        and "Server disconnected" not in str(error)
+        and ("peer closed" not in str(error))
     ):
         return _garbage(url, str(error))
     if isinstance(error, httpx.HTTPError):
@@ -48,18 +50,20 @@ def read_refusal(url: str, model: str | None, status: int, text: str) -> EngineE
     """Turn an HTTP refusal, or an error line in a stream, into one of our errors."""
     reason = _reason(text)
     lower = reason.lower()
-    if status == 404 or "not found" in lower and "model" in lower:
+    if status == 404 or ("not found" in lower and "model" in lower):
         name = model or "the model"
         return ModelMissingError(
             f"Ollama at {url} has no model {name!r}.",
-            f"Get it with: ollama pull {name}. On NixOS: services.ollama.loadModels = [ \"{name}\" ];",
+            f'Get it with: ollama pull {name}. On NixOS: services.ollama.loadModels = [ "{name}" ];',
         )
     if status in (429, 503) or "server busy" in lower:
         return EngineBusyError(
             f"Ollama at {url} has too much to do at present: {reason}.", "Ask again in a few seconds."
         )
-    if status in (400, 413, 500) and "context" in lower and any(
-        word in lower for word in ("length", "exceed", "window", "size", "long")
+    if (
+        status in (400, 413, 500)
+        and "context" in lower
+        and any(word in lower for word in ("length", "exceed", "window", "size", "long"))
     ):
         return ContextTooLongError(
             "The question and what belongs to it do not fit into the model's context window "

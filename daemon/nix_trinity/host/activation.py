@@ -140,7 +140,8 @@ def _clear_stale(path: str) -> None:
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise ConfigError(
-                f"daemon.socket: {path} is there and is not a socket.", "Choose another path, or move that file."
+                f"daemon.socket: {path} is there and is not a socket.",
+                "Choose another path, or move that file.",
             )
     except FileNotFoundError:
         return

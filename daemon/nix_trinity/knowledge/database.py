@@ -69,8 +69,16 @@ class Database:
                     result = work(connection)
             else:
                 result = work(connection)
-        except (apsw.ReadOnlyError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.PermissionsError,
-                apsw.CorruptError, apsw.NotADBError, apsw.BusyError) as error:
+        except (
+            apsw.ReadOnlyError,
+            apsw.FullError,
+            apsw.IOError,
+            apsw.CantOpenError,
+            apsw.PermissionsError,
+            apsw.CorruptError,
+            apsw.NotADBError,
+            apsw.BusyError,
+        ) as error:
             self.unavailable = _reason(error)
             # A connection that met a fault of the file is not trusted again; the next use opens it anew.
             self._close()

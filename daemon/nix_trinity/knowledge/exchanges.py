@@ -160,6 +160,4 @@ def _select(
         f"SELECT {_LIST} FROM exchanges WHERE {condition} ORDER BY asked_at_ms DESC, id LIMIT ?",  # noqa: S608
         (*values, limit),
     )
-    return [
-        msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Exchange, strict=False) for row in rows
-    ]
+    return [msgspec.convert(dict(zip(_COLUMNS, row, strict=True)), Exchange, strict=False) for row in rows]

@@ -101,7 +101,10 @@ class KnowledgeStore:
         """
         correction = redact(feedback.correction).text if feedback.correction is not None else None
         clean = Feedback(
-            given_at_ms=feedback.given_at_ms, uid=feedback.uid, verdict=feedback.verdict, correction=correction
+            given_at_ms=feedback.given_at_ms,
+            uid=feedback.uid,
+            verdict=feedback.verdict,
+            correction=correction,
         )
 
         def work(connection: apsw.Connection) -> Exchange:
@@ -135,9 +138,11 @@ class KnowledgeStore:
         with contextlib.suppress(StorageError):
             count = await self._database.run(_probe)
         path = self._database.path
-        size = sum(
-            part.stat().st_size for part in (path, path.with_name(path.name + "-wal")) if part.exists()
-        ) if os.access(path.parent, os.X_OK) else 0
+        size = (
+            sum(part.stat().st_size for part in (path, path.with_name(path.name + "-wal")) if part.exists())
+            if os.access(path.parent, os.X_OK)
+            else 0
+        )
         if not self.keeps_exchanges:
             state, reason = "off", "logging.exchanges is false"
         elif self._database.unavailable:
@@ -198,7 +203,9 @@ def _redacted(exchange: Exchange) -> Exchange:
 
 def _the_one(found: list[Exchange], prefix: str) -> Exchange:
     if not found:
-        what = f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
+        what = (
+            f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
+        )
         raise NotFoundError(what, "List yours with: nix-trinity history")
     if len(found) > 1:
         raise RequestError(

@@ -1,0 +1,73 @@
+"""What ``/v1/status`` tells, gathered from the rooms."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from nix_trinity import __version__
+from nix_trinity.answering.admission import Admission
+from nix_trinity.answering.health import EngineHealth
+from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.api import messages
+from nix_trinity.knowledge.store import KnowledgeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What does not change while the daemon runs. Memory in GiB."""
+
+    activated: bool
+    idle_timeout_seconds: float
+    nixos_release: str | None
+    tier: str
+    ram_gib: float
+    engine_url: str
+
+
+async def status_reply(
+    facts: Facts,
+    *,
+    uptime_seconds: float,
+    health: EngineHealth,
+    models: RoleModels,
+    admission: Admission,
+    store: KnowledgeStore,
+) -> messages.StatusReply:
+    """The status as of now."""
+    log = await store.status()
+    return messages.StatusReply(
+        version=__version__,
+        pid=os.getpid(),
+        uptime_seconds=uptime_seconds,
+        activated=facts.activated,
+        idle_timeout_seconds=facts.idle_timeout_seconds,
+        nixos_release=facts.nixos_release,
+        tier=facts.tier,
+        ram_gib=facts.ram_gib,
+        engine=messages.EngineStatus(
+            kind="ollama",
+            url=facts.engine_url,
+            reachable=health.reachable,
+            version=health.version,
+            error=str(health.error).replace("\n", " ") if health.error else None,
+        ),
+        roles=tuple(_role(models, role) for role in models.specs),
+        queue=messages.QueueStatus(
+            admission.running, admission.waiting, admission.max_running, admission.max_waiting
+        ),
+        logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
+    )
+
+
+def _role(models: RoleModels, role: str) -> messages.RoleStatus:
+    spec, known, problem = models.specs[role], models.known(role), models.problem(role)
+    return messages.RoleStatus(
+        role=role,
+        model=spec.model,
+        base=spec.base,
+        num_ctx=known.num_ctx if known else spec.num_ctx,
+        state="ready" if known else "missing" if problem else "unknown",
+        version=known.version if known else None,
+        hint=problem.hint if problem else None,
+    )

@@ -1,0 +1,246 @@
+"""``nix-trinityd``: builds the objects, joins the rooms, and runs until it is idle or told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from nix_trinity import __version__
+from nix_trinity.answering.admission import Admission
+from nix_trinity.answering.health import EngineHealth
+from nix_trinity.answering.pipeline import Answering, Limits
+from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.api.access import Access
+from nix_trinity.api.messages import StatusReply
+from nix_trinity.api.routes import Api
+from nix_trinity.api.server import Activity, UnixServer
+from nix_trinity.api.status import Facts, status_reply
+from nix_trinity.catalogue import load_catalogue
+from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
+from nix_trinity.engines.protocol import Engine
+from nix_trinity.errors import StorageError, TrinityError
+from nix_trinity.host.activation import Listener, inherited_listener, own_listener
+from nix_trinity.host.memory import total_memory_gib
+from nix_trinity.host.notify import ServiceManager
+from nix_trinity.host.release import nixos_release
+from nix_trinity.knowledge.database import Database
+from nix_trinity.knowledge.store import KnowledgeStore
+from nix_trinity.logs import configure_logging
+from nix_trinity.roles import RoleSpec, role_specs, tier_name
+
+_EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3), which systemd shows by name
+# The first reply comes before the engine's library is loaded, which takes longer than all the rest.
+_FIRST_PROBE_SECONDS = 0.5
+_SELF_CHECK_SECONDS = 20.0
+
+_log = structlog.get_logger("daemon")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The program ``nix-trinityd``; exits with 78 when the configuration cannot be used."""
+    parser = argparse.ArgumentParser(prog="nix-trinityd", description="The NixTrinity daemon.")
+    parser.add_argument("--version", action="version", version=f"nix-trinityd {__version__}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG_PATH}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    check = commands.add_parser("check-config", help="check a configuration file and exit")
+    check.add_argument("file", type=Path, metavar="FILE")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "check-config":
+            _resolved_roles(load_config(given.file))
+            print(f"{given.file}: all is well.")
+            return
+        path = given.config or (DEFAULT_CONFIG_PATH if DEFAULT_CONFIG_PATH.exists() else None)
+        serve(load_config(path) if path is not None else Config())
+    except TrinityError as error:
+        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)
+        sys.exit(_EXIT_CONFIG)
+
+
+def serve(config: Config) -> None:
+    """Run the daemon on the inherited socket, or on one of its own.
+
+    :raises TrinityError: the configuration cannot be used here.
+    """
+    configure_logging(config.daemon.log_level, to_journal="JOURNAL_STREAM" in os.environ)
+    ram_gib, specs = _resolved_roles(config)
+    with ExitStack() as stack:
+        listener = inherited_listener(os.environ) or stack.enter_context(
+            own_listener(config.daemon.socket, group=config.access.users_group)
+        )
+        asyncio.run(_Daemon(config, specs, ram_gib, listener).run())
+
+
+def _resolved_roles(config: Config) -> tuple[float, dict[str, RoleSpec]]:
+    ram_gib = total_memory_gib()
+    return ram_gib, role_specs(config, load_catalogue(), ram_gib)
+
+
+class _Daemon:
+    def __init__(
+        self, config: Config, specs: dict[str, RoleSpec], ram_gib: float, listener: Listener
+    ) -> None:
+        self._config = config
+        self._listener = listener
+        self._manager = ServiceManager(os.environ)
+        self._began = time.monotonic()
+        self._engine_instance: Engine | None = None
+        self._engine_loading = asyncio.Lock()
+        release = nixos_release()
+        self._facts = Facts(
+            activated=listener.activated,
+            idle_timeout_seconds=config.daemon.idle_timeout_seconds if listener.activated else 0.0,
+            nixos_release=release,
+            tier=tier_name(config, load_catalogue(), ram_gib),
+            ram_gib=ram_gib,
+            engine_url=config.ollama.url,
+        )
+        self._store = KnowledgeStore(
+            Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges
+        )
+        self._models = RoleModels(self._engine, specs)
+        self._health = EngineHealth(self._engine, self._models)
+        self._answering = Answering(
+            engine=self._engine,
+            models=self._models,
+            store=self._store,
+            admission=Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic),
+            limits=Limits(config.answering.answer_tokens, config.answering.history_tokens),
+            nixos_release=release,
+            clock=time.monotonic,
+            wall_clock=time.time,
+        )
+        api = Api(
+            answering=self._answering,
+            store=self._store,
+            access=Access(config.access.users_group, config.access.operators_group),
+            status_of=self._status,
+        )
+        self._activity = Activity(api.application(), time.monotonic)
+        self._server = UnixServer(
+            self._activity, grace_seconds=config.daemon.shutdown_grace_seconds, on_ready=self._ready
+        )
+
+    async def run(self) -> None:
+        """Serve until idle or told to stop, and leave everything written."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
+        chores = [
+            asyncio.create_task(self._open_store(), name="open the database"),
+            asyncio.create_task(self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS), name="probe"),
+            asyncio.create_task(self._feed_watchdog(), name="watchdog"),
+            asyncio.create_task(self._leave_when_idle(), name="idle exit"),
+        ]
+        for chore in chores:
+            chore.add_done_callback(self._chore_done)
+        try:
+            await self._server.serve(self._listener)
+        finally:
+            for chore in chores:
+                chore.cancel()
+            await asyncio.gather(*chores, return_exceptions=True)
+            await self._answering.cancel_all(_SHUTTING_DOWN)
+            await self._store.close()
+            if self._engine_instance is not None:
+                await self._engine_instance.close()
+            _log.info("stopped")
+
+    async def _engine(self) -> Engine:
+        async with self._engine_loading:
+            if self._engine_instance is None:
+                ollama = self._config.ollama
+                # In a thread: it takes a fifth of a second, in which others are to be served.
+                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.engines.ollama")
+                engine: Engine = module.OllamaEngine(
+                    ollama.url,
+                    keep_alive=ollama.keep_alive,
+                    deadlines=module.Deadlines(
+                        connect=ollama.connect_timeout_seconds,
+                        first_token=ollama.first_token_timeout_seconds,
+                        token_gap=ollama.token_gap_timeout_seconds,
+                    ),
+                )
+                self._engine_instance = engine
+            return self._engine_instance
+
+    async def _status(self) -> StatusReply:
+        return await status_reply(
+            self._facts,
+            uptime_seconds=time.monotonic() - self._began,
+            health=self._health,
+            models=self._models,
+            admission=self._answering.admission,
+            store=self._store,
+        )
+
+    def _ready(self) -> None:
+        self._manager.ready("Waiting for questions")
+        _log.info(
+            "ready", socket=self._listener.path, activated=self._listener.activated, version=__version__
+        )
+
+    async def _open_store(self) -> None:
+        try:
+            interrupted = await self._store.open()
+        except StorageError as error:
+            _log.warning("exchanges are not being kept", code=error.stable_code, error=error.message)
+        else:
+            if interrupted:
+                _log.warning("questions were interrupted by a crash", count=interrupted)
+
+    async def _feed_watchdog(self) -> None:
+        limit = self._manager.watchdog_seconds
+        if limit is None:
+            return
+        while True:
+            # This task runs on the loop that serves, so a loop that hangs sends nothing.
+            async with asyncio.timeout(_SELF_CHECK_SECONDS):
+                await self._store.responds()
+            self._manager.alive()
+            await asyncio.sleep(limit / 3)
+
+    async def _leave_when_idle(self) -> None:
+        limit = self._facts.idle_timeout_seconds
+        while limit > 0:
+            idle = 0.0 if self._answering.active else self._activity.idle_seconds()
+            if idle >= limit:
+                self._leave(f"idle for {limit:g} s")
+                return
+            await asyncio.sleep(max(limit - idle, 0.05))
+
+    def _leave(self, why: str) -> None:
+        _log.info("stopping", why=why)
+        self._manager.stopping(f"Stopping: {why}")
+        self._server.leave()
+        grace = self._config.daemon.shutdown_grace_seconds
+        asyncio.get_running_loop().call_later(grace, self._end_answers)
+
+    def _end_answers(self) -> None:
+        self._ending = asyncio.create_task(self._answering.cancel_all(_SHUTTING_DOWN), name="end answers")
+
+    def _chore_done(self, chore: asyncio.Task[None]) -> None:
+        # A chore that fails is a fault of ours: better a restart by the service manager than half a daemon.
+        if not chore.cancelled() and chore.exception() is not None:
+            _log.error("a chore failed", chore=chore.get_name(), exc_info=chore.exception())
+            self._server.leave()
+
+
+_SHUTTING_DOWN = TrinityError(
+    "The daemon was stopped before the answer was whole.",
+    "Ask again: it starts by itself with the next question.",
+    code="shutting_down",
+)
+
+if __name__ == "__main__":
+    main()
