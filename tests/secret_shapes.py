@@ -100,9 +100,7 @@ _add(
 )
 _add(
     "nix wireguard peer",
-    'peers = [ { publicKey = "'
-    + _base64(32)
-    + '"; presharedKey = "§0"; allowedIPs = [ "10.0.0.2/32" ]; } ];',
+    'peers = [ { publicKey = "' + _base64(32) + '"; presharedKey = "§0"; allowedIPs = [ "10.0.0.2/32" ]; } ];',
     _base64(32),
 )
 _add(
@@ -166,9 +164,7 @@ _add(
 )
 _add("toml", '[matrix]\nhomeserver = "https://example.org"\naccess_token = "§0"', _word(30))
 _add("ini", "[database]\nUSER = gitea\nPASSWD = §0\nHOST = /run/postgresql", "two words " + _word(6))
-_add(
-    "wpa_supplicant", 'network={\n  ssid="Home"\n  psk="§0"\n  key_mgmt=WPA-PSK\n}', "wifi phrase " + _word(4)
-)
+_add("wpa_supplicant", 'network={\n  ssid="Home"\n  psk="§0"\n  key_mgmt=WPA-PSK\n}', "wifi phrase " + _word(4))
 _add(
     "wg-quick",
     "[Interface]\nPrivateKey = §0\nAddress = 10.0.0.1/24\n[Peer]\nPresharedKey = §1",
@@ -209,9 +205,7 @@ _add(
     _word(26),
 )
 _add("api key header", "curl -H 'X-Api-Key: §0' http://sonarr.lan:8989/api/v3/system/status", _hex(32))
-_add(
-    "private-token header", "wget --header='PRIVATE-TOKEN: §0' https://gitlab.lan/api/v4/projects", _word(20)
-)
+_add("private-token header", "wget --header='PRIVATE-TOKEN: §0' https://gitlab.lan/api/v4/projects", _word(20))
 _add(
     "url credentials",
     "fetching postgres://nextcloud:§0@db.lan:5432/nextcloud failed: timeout",
@@ -258,9 +252,7 @@ for _name, _secret in {
     _add(f"prefix {_name}", "I pasted §0 into the box by mistake, what now?", _secret)
 # Blocks
 _add_block("openssh key", "My host key:\n§\nsshd refuses it", _pem("OPENSSH PRIVATE KEY", 5))
-_add_block(
-    "rsa key with headers", "see\n§\nthanks", _pem("RSA PRIVATE KEY", 3, header="Proc-Type: 4,ENCRYPTED")
-)
+_add_block("rsa key with headers", "see\n§\nthanks", _pem("RSA PRIVATE KEY", 3, header="Proc-Type: 4,ENCRYPTED"))
 _add_block("pgp key", "gpg says\n§\nbad", _pem("PGP PRIVATE KEY BLOCK", 4, header="Comment: ann"))
 _add_block("truncated key", "cat key.pem\n§\n", _pem("PRIVATE KEY", 4, end=False))
 _add_block(
@@ -292,8 +284,7 @@ INNOCENT: tuple[str, ...] = (
     'services.openssh.settings = { PasswordAuthentication = "no"; KbdInteractiveAuthentication = false; };',
     "security.sudo.wheelNeedsPassword = false;",
     'users.users.root.hashedPassword = "!"; users.users.ann.initialPassword = "";',
-    "nix.settings.trusted-public-keys = [ "
-    '"cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=" ];',
+    'nix.settings.trusted-public-keys = [ "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=" ];',
     "extra-trusted-public-keys = nix-community.cachix.org-1:mB9FSh9qf2dCimDSUo8Zy7bkq5CX+/rkCWyvRCYg3Fs=",
     "secret-key-files = /etc/nix/key.private",
     "what is a password manager?",

@@ -156,9 +156,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if role not in self.roles:
                 raise _unknown("role", role, self.roles, where="the configuration")
         bases = tier.modern if modern else tier.roles
-        result = {
-            role: self._role_model(role, bases[role], chosen.get(role, RoleOverride())) for role in ROLES
-        }
+        result = {role: self._role_model(role, bases[role], chosen.get(role, RoleOverride())) for role in ROLES}
         check_shared_context(result.values())
         return result
 
@@ -239,9 +237,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
             "Check that the file exists and that the daemon's user may read it.",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(
-            f"{path} is not valid TOML: {error}.", "Correct the file at that place."
-        ) from error
+        raise CatalogueError(f"{path} is not valid TOML: {error}.", "Correct the file at that place.") from error
     sections = ("memory", "roles", "models", "tiers")
     for key in (*document, *sections):
         if key not in sections:
@@ -277,12 +273,8 @@ def _named(table: dict[str, Any], kind: type[_Entry], path: Path, section: str) 
     for name, entry in table.items():
         key = f"{section}.{name}" if section != "models" else f'{section}."{name}"'
         if isinstance(entry, dict) and "name" in entry:
-            raise CatalogueError(
-                f"{path}: {key}.name: the name is the table's own.", "Remove the key `name`."
-            )
-        entries[name] = _convert(
-            {"name": name, **entry} if isinstance(entry, dict) else entry, kind, path, key
-        )
+            raise CatalogueError(f"{path}: {key}.name: the name is the table's own.", "Remove the key `name`.")
+        entries[name] = _convert({"name": name, **entry} if isinstance(entry, dict) else entry, kind, path, key)
     return entries
 
 

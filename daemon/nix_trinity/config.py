@@ -128,9 +128,7 @@ def load_config(path: Path) -> Config:
             f"{path}: byte {error.start} is not UTF-8.", "Save the file as UTF-8; TOML allows nothing else."
         ) from error
     except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}.", f"Check it with: ls -l {path}"
-        ) from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.", f"Check it with: ls -l {path}") from error
     return parse_config(text, origin=str(path))
 
 
@@ -157,8 +155,7 @@ def _check_socket_path(socket_path: str, origin: str) -> None:
     length = len(socket_path.encode())
     if length > MAX_SOCKET_PATH_BYTES:
         raise ConfigError(
-            f"{origin}: daemon.socket: the path has {length} bytes; the kernel takes at most "
-            f"{MAX_SOCKET_PATH_BYTES}.",
+            f"{origin}: daemon.socket: the path has {length} bytes; the kernel takes at most {MAX_SOCKET_PATH_BYTES}.",
             "Choose a shorter path, such as /run/nix-trinity/socket.",
         )
     if not socket_path.startswith("/"):

@@ -87,9 +87,7 @@ def _resolved_roles(config: Config) -> tuple[float, dict[str, RoleSpec]]:
 
 
 class _Daemon:
-    def __init__(
-        self, config: Config, specs: dict[str, RoleSpec], ram_gib: float, listener: Listener
-    ) -> None:
+    def __init__(self, config: Config, specs: dict[str, RoleSpec], ram_gib: float, listener: Listener) -> None:
         self._config = config
         self._listener = listener
         self._manager = ServiceManager(os.environ)
@@ -105,9 +103,7 @@ class _Daemon:
             ram_gib=ram_gib,
             engine_url=config.ollama.url,
         )
-        self._store = KnowledgeStore(
-            Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges
-        )
+        self._store = KnowledgeStore(Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges)
         self._models = RoleModels(self._engine, specs)
         self._health = EngineHealth(self._engine, self._models)
         self._answering = Answering(
@@ -186,9 +182,7 @@ class _Daemon:
 
     def _ready(self) -> None:
         self._manager.ready("Waiting for questions")
-        _log.info(
-            "ready", socket=self._listener.path, activated=self._listener.activated, version=__version__
-        )
+        _log.info("ready", socket=self._listener.path, activated=self._listener.activated, version=__version__)
 
     async def _open_store(self) -> None:
         try:

@@ -63,9 +63,7 @@ _VERSION: Final = re.compile(r"v?(0|[1-9]\d*)(\.(0|[1-9]\d*)){0,2}(-[0-9A-Za-z.-
 _NAME: Final = rf"(?!(?:model|{'|'.join(_KEYWORDS[2:])})(?![A-Za-z0-9_]))[A-Za-z0-9_]+"
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 # What Go's unicode.IsSpace holds; Python's str.strip() would also take the separators U+001C to U+001F.
-_SPACES: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
-    map(chr, range(0x2000, 0x200B))
-)
+_SPACES: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +143,7 @@ class _Reader:
             elif keyword == "message":
                 role, rest = self._word(keyword, rest, r"[A-Za-z]+", "a role and a text")
                 if role not in _MESSAGE_ROLES:
-                    self._fail(
-                        f"{role!r} is no message role.", "Use system, user or assistant, in lower case."
-                    )
+                    self._fail(f"{role!r} is no message role.", "Use system, user or assistant, in lower case.")
                 messages.append(Message(cast(MessageRole, role), self._value(rest)))
             else:
                 value = self._value(rest)
@@ -188,9 +184,7 @@ class _Reader:
     def _word(self, keyword: str, rest: str, pattern: str, needs: str) -> tuple[str, str]:
         found = re.match(f"({pattern})[ \t](.*)", rest, re.DOTALL)
         if not found:
-            self._fail(
-                f"{keyword.upper()} needs {needs}.", "Put one space between them, and all on one line."
-            )
+            self._fail(f"{keyword.upper()} needs {needs}.", "Put one space between them, and all on one line.")
         return found[1], found[2]
 
     def _value(self, first: str) -> str:
@@ -205,9 +199,7 @@ class _Reader:
         closed = _closes(opening, quote, first=True)
         while not closed:
             if self._next == len(self._lines):
-                self._fail(
-                    f"the text that starts with {quote} does not end.", f"End its last line with {quote}."
-                )
+                self._fail(f"the text that starts with {quote} does not end.", f"End its last line with {quote}.")
             taken.append(self._lines[self._next])
             closed = _closes(self._lines[self._next], quote, first=False)
             self._next += 1
@@ -311,9 +303,7 @@ def _typed(name: str, text: str, origin: str) -> int | float | bool:
         return _BOOLEANS[text]
     if kind is not None:
         wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise ModelfileError(
-            f"{origin}: PARAMETER {name} is {text!r}, and not {wanted}.", f"Give {name} {wanted}."
-        )
+        raise ModelfileError(f"{origin}: PARAMETER {name} is {text!r}, and not {wanted}.", f"Give {name} {wanted}.")
     if name in _RETIRED:
         raise ModelfileError(f"{origin}: PARAMETER {name} no longer does anything.", "Remove the line.")
     close = difflib.get_close_matches(name, _PARAMETERS, n=1)

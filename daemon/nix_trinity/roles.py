@@ -50,9 +50,7 @@ def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str
     overrides: dict[str, RoleOverride] = {}
     unknown = [role for role in config.models.roles if role not in ROLES]
     if unknown:
-        raise ConfigError(
-            f"models.roles.{unknown[0]}: there is no such role.", f"The roles are {', '.join(ROLES)}."
-        )
+        raise ConfigError(f"models.roles.{unknown[0]}: there is no such role.", f"The roles are {', '.join(ROLES)}.")
     parameters: dict[str, dict[str, ParameterValue]] = {}
     for role in ROLES:
         chosen = config.models.roles.get(role)

@@ -103,11 +103,7 @@ def same_content(found: Modelfile, put_in: Modelfile) -> None:
     assert found.licenses == put_in.licenses
     parameters = typed_parameters(found)
     for name, value in typed_parameters(put_in).items():
-        assert (
-            parameters[name] == pytest.approx(value)
-            if isinstance(value, float)
-            else parameters[name] == value
-        )
+        assert parameters[name] == pytest.approx(value) if isinstance(value, float) else parameters[name] == value
 
 
 def ours(role: str) -> Modelfile:
@@ -169,18 +165,12 @@ def test_hostile_texts_as_ollama_shows_them(api: Api, ollama_server: OllamaServe
     same_content(shown(ollama_server), modelfile)
 
 
-def test_what_we_write_ollama_reads(
-    api: Api, ollama_server: OllamaServer, chat_model: str, tmp_path: Path
-) -> None:
-    writable = [
-        text for text in API_ONLY if '"""' not in text and "\u00a0" not in text and "\u200d" not in text
-    ]
+def test_what_we_write_ollama_reads(api: Api, ollama_server: OllamaServer, chat_model: str, tmp_path: Path) -> None:
+    writable = [text for text in API_ONLY if '"""' not in text and "\u00a0" not in text and "\u200d" not in text]
     modelfile = hostile(PRINTABLE + writable)
     path = tmp_path / "Modelfile"
     # newline="": the carriage returns are part of a text and must reach the file.
-    path.write_text(
-        render_modelfile(dataclasses.replace(modelfile, base=chat_model)), encoding="utf-8", newline=""
-    )
+    path.write_text(render_modelfile(dataclasses.replace(modelfile, base=chat_model)), encoding="utf-8", newline="")
     run(ollama_server, "create", NAME, "-f", str(path))
     answer = api.show()
     assert answer["system"] == modelfile.system

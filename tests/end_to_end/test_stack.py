@@ -10,7 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +40,12 @@ def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
     return left
 
 
+def until_broken(answer: Iterator[Any]) -> Iterator[Any]:
+    """What of a streamed answer arrives before its connection breaks."""
+    with suppress(OSError, HTTPException, ValueError):
+        yield from answer
+
+
 @pytest.fixture
 def own_server(ollama: OllamaBinary, chat_gguf: Path) -> Iterator[OllamaServer]:
     """A server that a test may end as it likes."""
@@ -54,12 +63,10 @@ def test_the_server_answers_a_chat_with_the_real_model(ollama_server: OllamaServ
 
 def test_the_server_runs_the_binary_that_was_found(ollama_server: OllamaServer) -> None:
     assert ollama_server.http.version() == ollama_server.binary.version
-    assert os.readlink(f"/proc/{ollama_server.pid}/exe") == str(ollama_server.binary.path)
+    assert Path(f"/proc/{ollama_server.pid}/exe").readlink() == ollama_server.binary.path
 
 
-def test_the_environment_points_an_ollama_command_at_the_server(
-    ollama_server: OllamaServer, chat_model: str
-) -> None:
+def test_the_environment_points_an_ollama_command_at_the_server(ollama_server: OllamaServer, chat_model: str) -> None:
     done = subprocess.run(
         [ollama_server.binary.path, "list"],
         env=ollama_server.environment,
@@ -111,10 +118,7 @@ def test_kill_in_the_middle_of_an_answer_and_restart_keep_the_models(own_server:
     url, pids = own_server.url, own_server.pids()
     own_server.kill()
     assert [pid for pid in pids if not gone(pid)] == []
-    with pytest.raises((OSError, StackError, ValueError)):
-        for _ in answer:
-            pass
-        raise StackError("the answer ended early without an error")
+    assert not any(item["done"] for item in until_broken(answer))
 
     own_server.restart()
     assert own_server.url == url
@@ -130,7 +134,8 @@ def test_the_server_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
             "import os, pathlib, sys, time\n"
             "from tests.stack.guarded import GuardedProcess\n"
             "script = 'sleep 1000 & sleep 1000'\n"
-            "guarded = GuardedProcess(['sh', '-c', script], environment=os.environ, log=pathlib.Path(sys.argv[1]))\n"
+            "log = pathlib.Path(sys.argv[1])\n"
+            "guarded = GuardedProcess(['sh', '-c', script], environment=os.environ, log=log)\n"
             "while len(guarded.pids()) < 3: time.sleep(0.01)\n"
             "print(*guarded.pids(), flush=True)\n"
             "time.sleep(1000)\n",
@@ -220,9 +225,7 @@ def test_all_else_is_not(host: str) -> None:
         ("socket.getaddrinfo", ("example.org", 443, 0, 0, 0)),
     ],
 )
-def test_what_would_leave_the_machine_is_refused_and_recorded(
-    event: str, arguments: tuple[object, ...]
-) -> None:
+def test_what_would_leave_the_machine_is_refused(event: str, arguments: tuple[object, ...]) -> None:
     # The hook's own entry is called, and nothing is connected: a broken guard must not let this test out.
     guard = LoopbackOnly()
     with pytest.raises(OutsideConnectionError):
@@ -231,9 +234,7 @@ def test_what_would_leave_the_machine_is_refused_and_recorded(
     assert guard.taken_attempts() == []
 
 
-def test_the_guard_is_on_and_lets_loopback_through(
-    ollama_server: OllamaServer, loopback_only: LoopbackOnly
-) -> None:
+def test_the_guard_is_on_and_lets_loopback_through(ollama_server: OllamaServer, loopback_only: LoopbackOnly) -> None:
     with pytest.raises(OutsideConnectionError):
         sys.audit("socket.connect", None, ("192.0.2.1", 80))
     assert loopback_only.taken_attempts() == ["socket.connect 192.0.2.1"]

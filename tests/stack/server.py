@@ -109,9 +109,7 @@ class OllamaServer:
             # restart the clients know the port, so it must be the same one.
             self._port = chosen or _free_port()
             written = self.log.stat().st_size if self.log.exists() else 0
-            self._process = GuardedProcess(
-                [str(self.binary.path), "serve"], environment=self.environment, log=self.log
-            )
+            self._process = GuardedProcess([str(self.binary.path), "serve"], environment=self.environment, log=self.log)
             if self._answers():
                 return
             self._process.kill()

@@ -144,9 +144,7 @@ def test_fitting_lists_chat_models_largest_first() -> None:
 
 
 def test_an_override_takes_the_new_models_own_context() -> None:
-    coder = CATALOGUE.resolve("recommended", False, {"coder": RoleOverride(model="deepseek-coder:33b")})[
-        "coder"
-    ]
+    coder = CATALOGUE.resolve("recommended", False, {"coder": RoleOverride(model="deepseek-coder:33b")})["coder"]
     assert (coder.base, coder.num_ctx, coder.memory_gib) == ("deepseek-coder:33b", 8192, 21.1)
 
 
@@ -306,9 +304,7 @@ def test_every_option_in_our_modelfiles_exists(data_dir: Path) -> None:
     names = {tuple(name.split(".")) for name in options}
     for role in ROLES:
         text = " ".join(message.content for message in modelfile_of(role).messages)
-        paths = {
-            path for path in re.findall(r"\b[a-z][\w-]*(?:\.[\w-]+)+", text) if path.split(".")[0] in roots
-        }
+        paths = {path for path in re.findall(r"\b[a-z][\w-]*(?:\.[\w-]+)+", text) if path.split(".")[0] in roots}
         assert paths, role
         for path in paths:
             assert any(names_option(parts, path.split(".")) for parts in names), path

@@ -234,9 +234,7 @@ def test_what_cannot_be_written(modelfile: Modelfile, message: str) -> None:
 
 def test_parameters_get_the_types_of_ollamas_options() -> None:
     written = {"temperature": "0.2", "top_p": "1", "num_ctx": "4096", "seed": "-1", "use_mmap": "True"}
-    modelfile = Modelfile(
-        parameters=(*written.items(), ("stop", "a"), ("top_k", "1"), ("stop", "b"), ("top_k", "2"))
-    )
+    modelfile = Modelfile(parameters=(*written.items(), ("stop", "a"), ("top_k", "1"), ("stop", "b"), ("top_k", "2")))
     typed = typed_parameters(modelfile)
     assert typed == {
         **{"temperature": 0.2, "top_p": 1.0, "num_ctx": 4096, "seed": -1, "use_mmap": True},

@@ -63,8 +63,6 @@ class EngineHealth:
             _log.warning("engine unreachable", code=self.error.stable_code, error=self.error.message)
         elif self.missing_roles:
             problem = self._models.problem(self.missing_roles[0])
-            _log.warning(
-                "models missing", roles=self.missing_roles, error=problem.message if problem else None
-            )
+            _log.warning("models missing", roles=self.missing_roles, error=problem.message if problem else None)
         else:
             _log.info("engine ready", version=self.version)

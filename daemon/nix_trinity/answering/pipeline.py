@@ -156,9 +156,7 @@ class Answering:
 
     async def _answer(self, question: Question, running: RunningQuestion, record: Record) -> None:
         # In a thread, since a megabyte of pasted log takes the redactor a noticeable part of a second.
-        text, attachment = await asyncio.to_thread(
-            lambda: (redact(question.text), redact(question.attachment))
-        )
+        text, attachment = await asyncio.to_thread(lambda: (redact(question.text), redact(question.attachment)))
         session, turns, last_role = await self._session(question)
         chosen = _with_session(
             route(text.text, RoutingContext(question.level, attachment.text, question.role)), last_role
@@ -225,9 +223,7 @@ class Answering:
             started = True
             record.started(model.name, model.version)
             told = (*notices, *generation.notices)
-            await running.put(
-                Started(running.id, session, chosen.role, chosen.reason, model.name, model.version, told)
-            )
+            await running.put(Started(running.id, session, chosen.role, chosen.reason, model.name, model.version, told))
 
         async with aclosing(generate(generation)) as pieces:
             first: asyncio.Task[str] = asyncio.create_task(_first(pieces))
@@ -269,9 +265,7 @@ class Answering:
 
     def _answer_tokens(self, model: ReadyModel) -> int:
         # A third of the window at most, so that a small one keeps room for the question.
-        return min(
-            self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3
-        )
+        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
 
 
 async def _first(pieces: AsyncIterator[str]) -> str:

@@ -148,9 +148,7 @@ def build_prompt(
         )
     ]
     messages.append(ChatMessage("user", asked))
-    return Prompt(
-        tuple(messages), sum(expected_tokens(message.content) for message in messages), tuple(notices)
-    )
+    return Prompt(tuple(messages), sum(expected_tokens(message.content) for message in messages), tuple(notices))
 
 
 def was_truncated(prompt_tokens: int | None, *, expected: int) -> bool:

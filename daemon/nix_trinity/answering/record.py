@@ -76,9 +76,7 @@ class Record:
 
     async def finish(self, outcome: str, *, error_code: str | None = None) -> bool:
         """Write the row as it ended; returns whether it is kept. A cancellation cannot interrupt this."""
-        self._set(
-            outcome=outcome, error_code=error_code, total_ms=self._elapsed(), answer="".join(self._pieces)
-        )
+        self._set(outcome=outcome, error_code=error_code, total_ms=self._elapsed(), answer="".join(self._pieces))
         if not self._keeps or self._exchange.uid < 0:
             return False
         return await asyncio.shield(asyncio.create_task(self._last_write()))

@@ -179,9 +179,7 @@ def _one_slip(typed: str, meant: str) -> bool:
     """Tell whether one letter was left out, added, mistaken, or swapped with its neighbour."""
     if abs(len(typed) - len(meant)) > 1:
         return False
-    start = next(
-        (i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant))
-    )
+    start = next((i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
     left, right = typed[start:], meant[start:]
     return (
         left[1:] == right

@@ -134,9 +134,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "desktop",
         "is about a desktop",
-        _words(
-            r"desktop|laptop|games?|gaming|windows|mac|mint|ubuntu|apps?|programs?|layout|gui|window|type|typing"
-        ),
+        _words(r"desktop|laptop|games?|gaming|windows|mac|mint|ubuntu|apps?|programs?|layout|gui|window|type|typing"),
         {"empathy": 0.5},
         cap=2,
     ),
@@ -236,9 +234,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         "difference",
         "asks for a short comparison",
-        _words(
-            r"what(?: is|'s) the difference|differences? between|unterschied|différence|diferencia|diferença"
-        ),
+        _words(r"what(?: is|'s) the difference|differences? between|unterschied|différence|diferencia|diferença"),
         {"quick": 1.5},
     ),
     # --- coder: something is to be written

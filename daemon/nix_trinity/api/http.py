@@ -57,9 +57,7 @@ def detail(error: TrinityError) -> ErrorDetail:
     return ErrorDetail(error.stable_code, error.message, error.hint)
 
 
-def json_response(
-    value: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
+def json_response(value: msgspec.Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON reply."""
     return Response(msgspec.json.encode(value) + b"\n", status, headers, media_type="application/json")
 
@@ -128,9 +126,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
             )
         )
     return error_response(
-        RequestError(
-            f"There is nothing at {request.url.path}.", "See GET /v1/openapi.json.", code="not_found"
-        )
+        RequestError(f"There is nothing at {request.url.path}.", "See GET /v1/openapi.json.", code="not_found")
     )
 
 

@@ -64,9 +64,7 @@ def describe() -> dict[str, Any]:
                 )
             },
             "/v1/history": {
-                "get": _operation(
-                    "List exchanges", _json(of[messages.HistoryReply]), error, parameters=filters
-                )
+                "get": _operation("List exchanges", _json(of[messages.HistoryReply]), error, parameters=filters)
             },
             "/v1/history/{id}": {
                 "get": _operation(
@@ -76,9 +74,7 @@ def describe() -> dict[str, Any]:
                     "Forget an exchange", _json(of[messages.ForgetReply]), error, parameters=[identifier]
                 ),
             },
-            "/v1/status": {
-                "get": _operation("Show the daemon's state", _json(of[messages.StatusReply]), error)
-            },
+            "/v1/status": {"get": _operation("Show the daemon's state", _json(of[messages.StatusReply]), error)},
             "/v1/backup": {"get": _operation("Copy the database", {"application/vnd.sqlite3": {}}, error)},
             "/v1/openapi.json": {"get": _operation("This description", _json({"type": "object"}), error)},
         },

@@ -129,9 +129,7 @@ class Api:
 
     async def forget(self, request: Request) -> Response:
         """``DELETE /v1/history/{id}``."""
-        return http.json_response(
-            messages.ForgetReply(await self.store.forget(self._reader(request), _id(request)))
-        )
+        return http.json_response(messages.ForgetReply(await self.store.forget(self._reader(request), _id(request))))
 
     async def status(self, request: Request) -> Response:
         """``GET /v1/status``."""

@@ -53,9 +53,7 @@ async def status_reply(
             error=str(health.error).replace("\n", " ") if health.error else None,
         ),
         roles=tuple(_role(models, role) for role in models.specs),
-        queue=messages.QueueStatus(
-            admission.running, admission.waiting, admission.max_running, admission.max_waiting
-        ),
+        queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
         logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
     )
 

@@ -47,9 +47,7 @@ class AnswerReply:
             if not self._running.task.done():
                 await self._running.cancel()
 
-    async def _send_stream(
-        self, gone: asyncio.Task[None], scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _send_stream(self, gone: asyncio.Task[None], scope: Scope, receive: Receive, send: Send) -> None:
         started = False
         try:
             async for event in self._events(gone):

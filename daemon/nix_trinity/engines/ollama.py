@@ -74,18 +74,13 @@ class OllamaEngine:
     async def list_models(self) -> Sequence[InstalledModel]:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         answer = await self._within(self._client.list(), self._deadlines.short_call, "the list of models")
-        return [
-            InstalledModel(model.model or "", model.digest or "", int(model.size or 0))
-            for model in answer.models
-        ]
+        return [InstalledModel(model.model or "", model.digest or "", int(model.size or 0)) for model in answer.models]
 
     async def show(self, model: str) -> ModelDetails:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         # Not the library's show(): it leaves out system and messages, and the Modelfile's text that it gives
         # instead cannot be read back where a text in it has quotes at the wrong place.
-        answer = await self._call(
-            "POST", "/api/show", f"the details of {model}", body={"model": model}, model=model
-        )
+        answer = await self._call("POST", "/api/show", f"the details of {model}", body={"model": model}, model=model)
         return details(model, answer)
 
     async def chat(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
@@ -109,9 +104,7 @@ class OllamaEngine:
         async with aclosing(stream) as parts:
             while True:
                 try:
-                    part = await self._within(
-                        anext(parts), limit, "the next words of an answer", request.model
-                    )
+                    part = await self._within(anext(parts), limit, "the next words of an answer", request.model)
                 except StopAsyncIteration:
                     break
                 limit = self._deadlines.token_gap
@@ -172,9 +165,7 @@ class OllamaEngine:
 
     async def delete(self, model: str) -> None:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
-        await self._within(
-            self._client.delete(model), self._deadlines.short_call, f"the removal of {model}", model
-        )
+        await self._within(self._client.delete(model), self._deadlines.short_call, f"the removal of {model}", model)
 
     async def close(self) -> None:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
@@ -199,9 +190,7 @@ class OllamaEngine:
 
         return await self._within(send(), self._deadlines.short_call, what, model)
 
-    async def _lines(
-        self, path: str, body: dict[str, Any], *, model: str
-    ) -> AsyncGenerator[dict[str, Any], None]:
+    async def _lines(self, path: str, body: dict[str, Any], *, model: str) -> AsyncGenerator[dict[str, Any], None]:
         request = self._http.build_request("POST", path, json=body)
         response = await self._within(
             self._http.send(request, stream=True), self._deadlines.create, f"the making of {model}", model
@@ -213,9 +202,7 @@ class OllamaEngine:
             lines = response.aiter_lines()
             while True:
                 try:
-                    line = await self._within(
-                        anext(lines), self._deadlines.create, f"the making of {model}", model
-                    )
+                    line = await self._within(anext(lines), self._deadlines.create, f"the making of {model}", model)
                 except StopAsyncIteration:
                     return
                 part = self._decoded(line)
@@ -234,9 +221,7 @@ class OllamaEngine:
             raise translate(ValueError(line[:80]), self.url, None)
         return part
 
-    async def _within(
-        self, work: Awaitable[Result], seconds: float, what: str, model: str | None = None
-    ) -> Result:
+    async def _within(self, work: Awaitable[Result], seconds: float, what: str, model: str | None = None) -> Result:
         """Await with a deadline, and turn whatever goes wrong into an error a person can read."""
         try:
             async with asyncio.timeout(seconds):

@@ -20,9 +20,7 @@ def details(name: str, answer: dict[str, Any]) -> ModelDetails:
     """
     try:
         lengths = [
-            int(value)
-            for key, value in (answer.get("model_info") or {}).items()
-            if key.endswith(".context_length")
+            int(value) for key, value in (answer.get("model_info") or {}).items() if key.endswith(".context_length")
         ]
         return ModelDetails(
             name=name,

@@ -66,8 +66,7 @@ def read_refusal(url: str, model: str | None, status: int, text: str) -> EngineE
         and any(word in lower for word in ("length", "exceed", "window", "size", "long"))
     ):
         return ContextTooLongError(
-            "The question and what belongs to it do not fit into the model's context window "
-            f"(Ollama says: {reason}).",
+            f"The question and what belongs to it do not fit into the model's context window (Ollama says: {reason}).",
             "Ask with less attached text, or raise services.nixTrinity.roles.<role>.numCtx.",
         )
     if "system memory" in lower or "out of memory" in lower:
@@ -78,8 +77,7 @@ def read_refusal(url: str, model: str | None, status: int, text: str) -> EngineE
     named = f" about {model}" if model else ""
     return EngineError(
         f"Ollama at {url} answered with status {status}{named}: {reason}.",
-        "Its model store may be damaged: try the model by itself (ollama run "
-        f"{model or 'NAME'} hello), and see {_LOG}",
+        f"Its model store may be damaged: try the model by itself (ollama run {model or 'NAME'} hello), and see {_LOG}",
     )
 
 

@@ -97,9 +97,7 @@ class Database:
                 connection.set_busy_timeout(_BUSY_MILLISECONDS)
                 connection.execute("PRAGMA journal_mode = WAL")
                 # FULL: what was acknowledged is on the disk. secure_delete: what was forgotten is not.
-                connection.execute(
-                    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON"
-                )
+                connection.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON")
                 migrate(connection)
             except BaseException:
                 connection.close()

@@ -82,9 +82,7 @@ def put_exchange(connection: apsw.Connection, exchange: Exchange) -> None:
 
 def close_interrupted(connection: apsw.Connection) -> int:
     """Mark what a killed daemon left running as failed, and return how many there were."""
-    connection.execute(
-        "UPDATE exchanges SET outcome = 'failed', error_code = 'interrupted' WHERE outcome = 'running'"
-    )
+    connection.execute("UPDATE exchanges SET outcome = 'failed', error_code = 'interrupted' WHERE outcome = 'running'")
     return connection.changes()
 
 
@@ -93,9 +91,7 @@ def find_exchange(connection: apsw.Connection, reader: Reader, prefix: str) -> l
     if not prefix:
         return _select(connection, "uid = ? AND outcome <> 'running'", (reader.uid,), limit=1)
     condition, values = reader.condition()
-    return _select(
-        connection, f"{condition} AND substr(id, 1, ?) = ?", (*values, len(prefix), prefix), limit=2
-    )
+    return _select(connection, f"{condition} AND substr(id, 1, ?) = ?", (*values, len(prefix), prefix), limit=2)
 
 
 def list_exchanges(
@@ -110,9 +106,7 @@ def list_exchanges(
 
 def session_history(connection: apsw.Connection, uid: int, session: str, *, limit: int) -> list[Exchange]:
     """The last answered exchanges of a person's session, oldest first."""
-    newest_first = _select(
-        connection, "uid = ? AND session = ? AND outcome = 'answered'", (uid, session), limit=limit
-    )
+    newest_first = _select(connection, "uid = ? AND session = ? AND outcome = 'answered'", (uid, session), limit=limit)
     return newest_first[::-1]
 
 
@@ -152,9 +146,7 @@ def count_exchanges(connection: apsw.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM exchanges").get)
 
 
-def _select(
-    connection: apsw.Connection, condition: str, values: tuple[Any, ...], *, limit: int
-) -> list[Exchange]:
+def _select(connection: apsw.Connection, condition: str, values: tuple[Any, ...], *, limit: int) -> list[Exchange]:
     rows = connection.execute(
         # Only the fixed conditions of this file are put in; what people say goes through the question marks.
         f"SELECT {_LIST} FROM exchanges WHERE {condition} ORDER BY asked_at_ms DESC, id LIMIT ?",  # noqa: S608

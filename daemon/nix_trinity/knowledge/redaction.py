@@ -121,9 +121,7 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
             rest = text[at : newline if newline >= 0 else None]
             end = at + len(_COMMENT.split(rest, maxsplit=1)[0].rstrip(" \t\r;,"))
     value = text[start:end]
-    keyed = (
-        starts_line or flag or before[-1:] in tuple("\"'{[(,;|&?<`") or before.rstrip()[-1:] in tuple("{,")
-    )
+    keyed = starts_line or flag or before[-1:] in tuple("\"'{[(,;|&?<`") or before.rstrip()[-1:] in tuple("{,")
     if _points_elsewhere(value) or (_PLAIN.fullmatch(value) and not (quoted and value[:1].isdigit())):
         return None
     if name == "key":
@@ -148,9 +146,7 @@ def _block_span(text: str, at: int, indent: int) -> tuple[int, int]:
             break
         end = stop
     body = text[start:end]
-    return start + len(body) - len(body.lstrip()), end - (
-        len(body) - len(body.rstrip())
-    ) if body.strip() else start
+    return start + len(body) - len(body.lstrip()), end - (len(body) - len(body.rstrip())) if body.strip() else start
 
 
 def _points_elsewhere(value: str) -> bool:

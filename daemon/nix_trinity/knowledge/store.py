@@ -203,9 +203,7 @@ def _redacted(exchange: Exchange) -> Exchange:
 
 def _the_one(found: list[Exchange], prefix: str) -> Exchange:
     if not found:
-        what = (
-            f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
-        )
+        what = f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
         raise NotFoundError(what, "List yours with: nix-trinity history")
     if len(found) > 1:
         raise RequestError(
