@@ -33,7 +33,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """What all sections have in common: no key is accepted that nothing reads."""
 
 
-class DaemonSection(Section):
+class DaemonSection(Section, frozen=True, kw_only=True):
     """``[daemon]``: the process itself."""
 
     socket: str = "/run/nix-trinity/socket"
@@ -44,26 +44,26 @@ class DaemonSection(Section):
     log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
 
 
-class StateSection(Section):
+class StateSection(Section, frozen=True, kw_only=True):
     """``[state]``: where what is kept lies."""
 
     directory: str = "/var/lib/nix-trinity"
 
 
-class AccessSection(Section):
+class AccessSection(Section, frozen=True, kw_only=True):
     """``[access]``: who may ask, and who sees everyone's exchanges. Empty: the socket's mode decides."""
 
     users_group: str = ""
     operators_group: str = ""
 
 
-class LoggingSection(Section):
+class LoggingSection(Section, frozen=True, kw_only=True):
     """``[logging]``: whether exchanges are kept at all."""
 
     exchanges: bool = True
 
 
-class OllamaSection(Section):
+class OllamaSection(Section, frozen=True, kw_only=True):
     """``[ollama]``: the engine."""
 
     url: HttpUrl = "http://127.0.0.1:11434"
@@ -74,7 +74,7 @@ class OllamaSection(Section):
     token_gap_timeout_seconds: Seconds = 60.0
 
 
-class RoleSection(Section):
+class RoleSection(Section, frozen=True, kw_only=True):
     """``[models.roles.<role>]``: what a person chose otherwise for one role."""
 
     model: str | None = None
@@ -82,7 +82,7 @@ class RoleSection(Section):
     num_ctx: Annotated[int, msgspec.Meta(ge=512)] | None = None
 
 
-class ModelsSection(Section):
+class ModelsSection(Section, frozen=True, kw_only=True):
     """``[models]``: the tier and its exceptions."""
 
     tier: str = "auto"
@@ -90,7 +90,7 @@ class ModelsSection(Section):
     roles: dict[str, RoleSection] = {}
 
 
-class AnsweringSection(Section):
+class AnsweringSection(Section, frozen=True, kw_only=True):
     """``[answering]``: limits of the line from question to answer."""
 
     max_running: Positive = 2
@@ -99,7 +99,7 @@ class AnsweringSection(Section):
     answer_tokens: Annotated[int, msgspec.Meta(ge=16)] = 1024
 
 
-class Config(Section):
+class Config(Section, frozen=True, kw_only=True):
     """The whole file."""
 
     daemon: DaemonSection = msgspec.field(default_factory=DaemonSection)

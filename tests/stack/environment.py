@@ -66,7 +66,7 @@ def _shared(root: Path, project: dict[str, Any]) -> Path:
         venv.create(folder, clear=True, with_pip=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         log = cache.log_file(root, "pip-install")
-        # First pip itself: an old one writes console scripts that import `re`, 5 ms of the thin client's start.
+        # First pip itself: an old one's console scripts import `re`, 5 ms of the thin client's start.
         run_long("upgrading pip", [*pip, "--upgrade", "pip"], log=log)
         run_long("installing dependencies", [*pip, *wanted], log=log)
         cache.write_text(stamp, "\n".join(wanted) + "\n")
@@ -87,16 +87,8 @@ def _per_checkout(shared: Path, project: dict[str, Any]) -> None:
             f"{_site_packages(shared)}\n", encoding="utf-8"
         )
         pip = [str(shared / "bin" / "python"), "-m", "pip", "--python", str(ENVIRONMENT / "bin" / "python")]
-        command = [
-            *pip,
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--editable",
-            str(CHECKOUT),
-        ]
-        run_long("installing the project", command, log=cache.log_file(cache.cache_root(), "project-install"))
+        pip += ["install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(CHECKOUT)]
+        run_long("installing the project", pip, log=cache.log_file(cache.cache_root(), "project-install"))
         for tool in TOOLS:
             (ENVIRONMENT / "bin" / tool).symlink_to(shared / "bin" / tool)
         for script in project["project"].get("scripts", {}):

@@ -39,14 +39,14 @@ def obtain() -> str:
     raise StackError(
         "Ollama is not on this machine and cannot be built: that needs "
         f"Go {needed} or newer (Debian here offers {offered or 'none'}).\n"
-        "    Either install Ollama 0.5.5 or newer so that `ollama` is on PATH, or name one in NIX_TRINITY_OLLAMA,\n"
-        "    or put a new enough `go` on PATH.\n"
+        "    Either install Ollama 0.5.5 or newer so that `ollama` is on PATH,\n"
+        "    or name one in NIX_TRINITY_OLLAMA, or put a new enough `go` on PATH.\n"
         "    NIX_TRINITY_WITHOUT_OLLAMA=1 runs the tests that need no Ollama."
     )
 
 
 def _candidates() -> Iterator[str]:
-    """Yield each ``go`` that is there: on PATH, where Go's own archive puts it, where Debian puts versions."""
+    """Yield each ``go`` there is: on PATH, where Go's own archive puts it, where Debian does."""
     if on_path := shutil.which("go"):
         yield on_path
     for path in (Path("/usr/local/go/bin/go"), *sorted(Path("/usr/lib").glob("go-*/bin/go"), reverse=True)):

@@ -17,8 +17,8 @@ from tests.stack.ollama_version import OLDEST, new_enough, version_of
 VERSION = "0.17.4"
 MODULE = "github.com/ollama/ollama"
 VARIABLE = "NIX_TRINITY_OLLAMA"
-# Without the processor's own instructions it generates some 4 times and embeds some 11 times slower. The Go
-# build leaves out the sources for Intel's AMX but refers to them wherever the compiler offers AMX: it must not.
+# Without the processor's own instructions it generates some 4 times and embeds some 11 times slower.
+# The Go build leaves out the sources for Intel's AMX but refers to them if the compiler offers it: it must not.
 COMPILER_FLAGS = "-O3 -march=native -U__AMX_INT8__"
 
 

@@ -40,7 +40,7 @@ def obtain() -> dict[str, str]:
 
 
 def stand_ins(root: Path) -> Path:
-    """Put the stand-in header at a path that all checkouts share, so that Go's build cache serves them all."""
+    """Put the stand-in header where all checkouts share it, so that Go's build cache serves them all."""
     folder = root / "include"
     cache.write_text(folder / "miniaudio" / "miniaudio.h", STAND_IN.read_text(encoding="utf-8"))
     return folder

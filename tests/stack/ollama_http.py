@@ -53,11 +53,9 @@ class OllamaHttp:
 
     def create(self, name: str, request: Mapping[str, object]) -> None:
         """Create a model and wait until it is there."""
-        last: Any = None
-        for last in self.stream("/api/create", {"model": name, **request}):
-            pass
-        if not last or last.get("status") != "success":
-            raise StackError(f"creating {name}: Ollama's answer broke off at {last}")
+        steps = list(self.stream("/api/create", {"model": name, **request}))
+        if not steps or steps[-1].get("status") != "success":
+            raise StackError(f"creating {name}: Ollama's answer broke off after {steps[-1:]}")
 
     def upload(self, path: Path, sha256: str) -> str:
         """Give a file to the server unless it has it, and return the name that ``create`` knows it by."""

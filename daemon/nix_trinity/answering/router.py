@@ -123,7 +123,7 @@ def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
             yield Heard(signal.name, signal.phrase, signal.weights, count, matched)
     if _LOOKS_LIKE_CODE.search(pasted):
         yield Heard("pasted_code", "comes with code", {"coder": 1.5})
-    if context.level in _LEVELS:
+    if context.level is not None and context.level in _LEVELS:
         phrase, weights = _LEVELS[context.level]
         yield Heard("level", phrase, weights)
     language = language_of(prose)

@@ -27,7 +27,7 @@ _LAST_REQUEST_SECONDS = 1.0
 class PeerProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with the peer's credentials, our shape of errors, and a limit on silence."""
 
-    def connection_made(self, transport: Any) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
         self._closing_soon: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class PeerProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """Let a connection whose request is still on its way bring it, for a moment."""
-        if self.cycle is None and not self.transport.is_closing():
+        if not self._has_request() and not self.transport.is_closing():
             if self._closing_soon is not None:
                 self._closing_soon.cancel()
             self._closing_soon = self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_silent)
@@ -67,8 +67,13 @@ class PeerProtocol(H11Protocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
+    def _has_request(self) -> bool:
+        # uvicorn declares `cycle` as never None; before the first request it is.
+        cycle: object = self.cycle
+        return cycle is not None
+
     def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+        if not self._has_request() and not self.transport.is_closing():
             self.send_400_response("no whole request came.")
 
 

@@ -86,7 +86,7 @@ class AnswerReply:
     async def _events(self, gone: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
         events = self._running.events()
         while True:
-            upcoming: asyncio.Task[Event] = asyncio.ensure_future(anext(events))  # type: ignore[arg-type]
+            upcoming: asyncio.Task[Event] = asyncio.ensure_future(anext(events))
             await asyncio.wait({upcoming, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not upcoming.done():
                 upcoming.cancel()

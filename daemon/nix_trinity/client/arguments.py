@@ -35,7 +35,9 @@ def read_arguments(
             options[name] = value
         elif word.startswith("-") and len(word) > 1:
             known = ", ".join((*flags, *values)) or "none"
-            raise Refusal(2, f"There is no option {word!r}.", f"Options: {known}. Words that begin with -: put -- first.")
+            raise Refusal(
+                2, f"There is no option {word!r}.", f"Options: {known}. Words that begin with -: put -- first."
+            )
         else:
             words.append(word)
     return options, words

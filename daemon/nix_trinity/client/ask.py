@@ -10,6 +10,10 @@ from nix_trinity.client.arguments import read_arguments
 from nix_trinity.client.report import checked, refusal_of, tell
 from nix_trinity.client.wire import Refusal, request
 
+TYPE_CHECKING = False  # typing itself takes 4 ms to import
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 USAGE = """usage: ask-nix-guru [options] WORDS...
   --role ROLE      expert, empathy, coder or quick, instead of letting it be chosen
   --level LEVEL    beginner, intermediate or expert (else USER_LEVEL)
@@ -66,7 +70,7 @@ def ask(given: list[str]) -> int:
         reply.close()
 
 
-def _show(blocks) -> int:  # type: ignore[no-untyped-def]  # naming the type would import typing
+def _show(blocks: Iterator[bytes]) -> int:
     import json
 
     buffer = b""

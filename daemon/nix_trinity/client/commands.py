@@ -77,7 +77,7 @@ def backup(given: list[str]) -> int:
     reply = checked(request("GET", "/v1/backup", accept="application/vnd.sqlite3"))
     partial = f"{target}.partial"
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as file:
+    with open(descriptor, "wb") as file:  # noqa: PTH123 (see above)
         for block in reply.blocks():
             file.write(block)
         file.flush()

@@ -77,4 +77,6 @@ def _run(given: list[str]) -> int:
     from difflib import get_close_matches
 
     close = get_close_matches(command, (*_COMMANDS, "ask"), n=1)
-    raise Refusal(2, f"There is no command {command!r}.", f"Did you mean {close[0]}?" if close else "See: nix-trinity --help")
+    raise Refusal(
+        2, f"There is no command {command!r}.", f"Did you mean {close[0]}?" if close else "See: nix-trinity --help"
+    )

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 import ollama
@@ -101,7 +101,7 @@ class OllamaEngine:
         finished = False
         limit = self._deadlines.first_token
         # aclosing: whoever stops reading closes the connection, and Ollama stops generating.
-        async with aclosing(stream) as parts:
+        async with aclosing(cast("AsyncGenerator[ollama.ChatResponse, None]", stream)) as parts:
             while True:
                 try:
                     part = await self._within(anext(parts), limit, "the next words of an answer", request.model)
@@ -169,7 +169,7 @@ class OllamaEngine:
 
     async def close(self) -> None:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
-        await self._client.close()
+        await self._http.aclose()
 
     async def _call(
         self,

@@ -95,13 +95,13 @@ def own_listener(path: str, *, group: str = "") -> Iterator[Listener]:
     except BaseException:
         listener.close()
         raise
-    made = os.stat(path)
+    made = Path(path).stat()
     try:
         yield Listener(listener, path, activated=False)
     finally:
         listener.close()
         try:
-            found = os.stat(path)
+            found = Path(path).stat()
         except FileNotFoundError:
             pass
         else:
@@ -138,7 +138,7 @@ def _bind(listener: socket.socket, path: str, group: str) -> None:
 def _clear_stale(path: str) -> None:
     """Remove a socket that nobody listens on any more; refuse when somebody does."""
     try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
+        if not stat.S_ISSOCK(Path(path).stat().st_mode):
             raise ConfigError(
                 f"daemon.socket: {path} is there and is not a socket.",
                 "Choose another path, or move that file.",

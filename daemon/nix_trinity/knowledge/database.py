@@ -8,6 +8,7 @@ unavailable and why, answers go on, and each later use tries again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -50,10 +51,8 @@ class Database:
 
     async def responds(self) -> bool:
         """Whether the worker thread still does what it is asked; an unavailable file is still an answer."""
-        try:
+        with contextlib.suppress(StorageError):
             await self.run(lambda connection: connection.execute("SELECT 1").fetchall())
-        except StorageError:
-            pass
         return True
 
     async def close(self) -> None:
