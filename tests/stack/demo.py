@@ -30,6 +30,8 @@ def main() -> int:
             for command_words in (["show"], ["status"]):
                 print(f"\n$ nix-trinity {' '.join(command_words)}", flush=True)
                 print(daemon.client("nix-trinity", *command_words).stdout, end="")
+            if code:
+                print(f"\nIt failed; the daemon's log:\n{daemon.log.read_text()}", file=sys.stderr)
             print(f"\nThe exchange was kept in {daemon.state / 'knowledge.db'}; all of this is removed now.")
     return code
 

@@ -162,7 +162,7 @@ class Api:
         return Response(msgspec.json.encode(describe()), media_type="application/json")
 
     def _reader(self, request: Request) -> Reader:
-        peer = request.scope["client"]
+        peer = request.state.peer
         assert isinstance(peer, Peer)  # noqa: S101 (the protocol class puts it there)
         return self.access.reader(peer)
 

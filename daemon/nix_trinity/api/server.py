@@ -32,8 +32,8 @@ class PeerProtocol(H11Protocol):
         super().connection_made(transport)
         self._closing_soon: asyncio.TimerHandle | None = None
         try:
-            # Reaches the routes as scope["client"].
-            self.client = peer_of(transport.get_extra_info("socket"))  # type: ignore[assignment]
+            # Reaches the routes as request.state.peer; `client` has to stay the pair that uvicorn formats.
+            self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
         except OSError:
             transport.abort()
             return
@@ -127,6 +127,7 @@ class UnixServer:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_keep_alive=5,
             # The daemon ends its own answers in time; this is for whatever else might hang.
