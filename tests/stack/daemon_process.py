@@ -42,8 +42,13 @@ class ActivatedDaemon:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["systemd-socket-activate", f"--listen={self.socket}", str(_BIN / "nix-trinityd")]
-                + ["--config", str(self.config)],
+                [
+                    "systemd-socket-activate",
+                    f"--listen={self.socket}",
+                    str(_BIN / "nix-trinityd"),
+                    "--config",
+                    str(self.config),
+                ],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
