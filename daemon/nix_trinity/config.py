@@ -169,6 +169,8 @@ def _explain(error: msgspec.ValidationError, raw: dict[str, Any], origin: str) -
     """Turn msgspec's message into one that names the key the way a person wrote it, and the fix."""
     text = str(error)
     what, _, where = text.partition(" - at `$")
+    # msgspec writes the key of a table of one's own names as "[...]".
+    where = where.replace("[...]", f".{_bad_role(raw)}") if "[...]" in where else where
     path = [part for part in re.split(r"\.", where.rstrip("`")) if part]
     key = ".".join(path)
     unknown = re.search(r"unknown field `(.+?)`", what)
@@ -189,6 +191,15 @@ def _explain(error: msgspec.ValidationError, raw: dict[str, Any], origin: str) -
         f"{origin}: {key or 'the file'}: {what[0].lower()}{what[1:]}; found {value!r}.",
         f"Correct the value of {key or 'the file'}, then check with: nix-trinityd check-config {origin}",
     )
+
+
+def _bad_role(raw: dict[str, Any]) -> str:
+    for name, section in raw["models"]["roles"].items():
+        try:
+            msgspec.convert(section, RoleSection)
+        except msgspec.ValidationError:
+            return str(name)
+    return "<role>"
 
 
 def _known_keys(path: list[str]) -> list[str]:
