@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.stack.errors import StackError
 from tests.stack.loopback import LoopbackOnly
 from tests.stack.parts import WITHOUT_OLLAMA, Part, State, table, without_ollama
 from tests.stack.server import OllamaServer
+
+T = TypeVar("T")
 
 PARTS = pytest.StashKey[list[Part]]()
 LOG_TAIL = pytest.StashKey[str]()
@@ -57,28 +60,15 @@ def parts(pytestconfig: pytest.Config) -> list[Part]:
 @pytest.fixture(scope="session")
 def ollama(pytestconfig: pytest.Config, parts: list[Part]) -> ollama_binary.OllamaBinary:
     """A real Ollama to run; without one a test fails, unless the person asked to go without."""
-    if without_ollama():
-        parts.append(Part("ollama", State.SKIPPED, f"{WITHOUT_OLLAMA}=1"))
-        pytest.skip(f"{WITHOUT_OLLAMA}=1")
-    with _shown(pytestconfig):
-        try:
-            binary = ollama_binary.obtain()
-        except StackError as error:
-            parts.append(Part("ollama", State.MISSING, str(error)))
-            pytest.fail(f"no real Ollama: {error}", pytrace=False)
+    binary = _obtained("ollama", ollama_binary.obtain, pytestconfig)
     parts.append(Part("ollama", State.RAN, f"{binary.version}, {binary.origin}"))
     return binary
 
 
 @pytest.fixture(scope="session")
 def chat_gguf(pytestconfig: pytest.Config, parts: list[Part]) -> Path:
-    """The file of a real, small chat model."""
-    with _shown(pytestconfig):
-        try:
-            model = model_file.obtain()
-        except StackError as error:
-            parts.append(Part("chat model", State.MISSING, str(error)))
-            pytest.fail(f"no real chat model: {error}", pytrace=False)
+    """The file of a real, small chat model, under the same rule as Ollama."""
+    model = _obtained("chat model", model_file.obtain, pytestconfig)
     parts.append(Part("chat model", State.RAN, f"{model_file.NAME}, {model.origin}"))
     return model.gguf
 
@@ -110,6 +100,21 @@ def data_dir(parts: list[Part]) -> Path:
         pytest.skip(reason)
     parts.append(Part("option data", State.RAN, str(folder)))
     return folder
+
+
+def _obtained(name: str, obtain: Callable[[], T], config: pytest.Config) -> T:
+    """Get a real part, or fail with the reason; skip only when the person asked to go without Ollama."""
+    if without_ollama():
+        reason = f"{WITHOUT_OLLAMA}=1"
+        config.stash[PARTS].append(Part(name, State.SKIPPED, reason))
+        pytest.skip(reason)
+    try:
+        with _shown(config):
+            return obtain()
+    except StackError as error:
+        reason = str(error)
+    config.stash[PARTS].append(Part(name, State.MISSING, reason))
+    pytest.fail(f"no real {name}: {reason}", pytrace=False)
 
 
 def _shown(config: pytest.Config) -> AbstractContextManager[None]:

@@ -21,12 +21,16 @@ from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.server import OllamaServer
 
 
+# A weak model can go on and on; what is tested here is not its eloquence.
+SHORT = "[answering]\nanswer_tokens = 48"
+
+
 @pytest.fixture(scope="module")
 def daemon(
     ollama_server: OllamaServer, chat_model: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ActivatedDaemon]:
     folder = tmp_path_factory.mktemp("d")
-    with ActivatedDaemon(folder, ollama_url=ollama_server.url, model=chat_model) as running:
+    with ActivatedDaemon(folder, ollama_url=ollama_server.url, model=chat_model, config=SHORT) as running:
         yield running
 
 
@@ -203,7 +207,7 @@ def test_without_ollama_it_says_so_and_heals(ollama_server: OllamaServer, chat_m
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with ActivatedDaemon(tmp_path, ollama_url=f"http://127.0.0.1:{port}", model=chat_model) as daemon:
+    with ActivatedDaemon(tmp_path, ollama_url=f"http://127.0.0.1:{port}", model=chat_model, config=SHORT) as daemon:
         done = daemon.client("ask-nix-guru", "how do I enable SSH")
         assert done.returncode == 6
         assert "systemctl start ollama" in done.stderr
@@ -227,7 +231,7 @@ def test_a_missing_model_is_named_with_its_remedy(ollama_server: OllamaServer, t
     # The roles' models that other tests made would do; here there must be none.
     for role in ("expert", "empathy", "coder", "quick"):
         subprocess.run(
-            [str(ollama_server.binary), "rm", f"nix-{role}"],
+            [str(ollama_server.binary.path), "rm", f"nix-{role}"],
             env=ollama_server.environment,
             capture_output=True,
             check=False,
