@@ -20,7 +20,6 @@ from tests.secret_shapes import SHAPES
 from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.server import OllamaServer
 
-
 # A weak model can go on and on; what is tested here is not its eloquence.
 SHORT = "[answering]\nanswer_tokens = 48"
 
