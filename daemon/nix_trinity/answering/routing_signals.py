@@ -251,7 +251,7 @@ SIGNALS: tuple[Signal, ...] = (
             r"muéstra\w*|ejemplo|escrev\w+|mostr[ae]\w*|exemplo|scriv\w+|esempio",
             anywhere=r"напиши\w*|покажи\w*|пример|帮我写|写一个|示例|例子|書いて|作って|써 ?줘|작성",
         ),
-        {"coder": 3.5},
+        {"coder": 5},
     ),
     Signal(
         "code_noun",
