@@ -6,21 +6,18 @@ from nix_trinity.client.wire import Refusal
 
 
 def read_arguments(
-    given: list[str], *, flags: tuple[str, ...] = (), values: tuple[str, ...] = ()
+    given: list[str], *, flags: tuple[str, ...] = (), values: tuple[str, ...] = (), most_words: int | None = None
 ) -> tuple[dict[str, str], list[str]]:
     """Split ``given`` into options and words; after ``--`` all are words. A flag that is set has the value "1".
 
-    :raises Refusal: an option that does not exist or lacks its value, or bytes that are not UTF-8.
+    :raises Refusal: an option that does not exist or lacks its value, too many words, or bytes that are not UTF-8.
     """
     options: dict[str, str] = {}
     words: list[str] = []
     rest = list(given)
+    _check_text(rest)
     while rest:
         word = rest.pop(0)
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise Refusal(2, "An argument is not valid UTF-8.", "Pipe such text in instead of naming it.") from None
         if word == "--":
             words += rest
             break
@@ -40,6 +37,8 @@ def read_arguments(
             )
         else:
             words.append(word)
+    if most_words is not None and len(words) > most_words:
+        raise Refusal(2, f"{words[most_words]!r} is one word too many here.", "See: nix-trinity --help")
     return options, words
 
 
@@ -47,3 +46,11 @@ def quoted(text: str) -> str:
     """Percent-encode for a path or a query."""
     safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
     return "".join(chr(b) if chr(b) in safe else f"%{b:02X}" for b in text.encode("utf-8", "surrogateescape"))
+
+
+def _check_text(words: list[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise Refusal(2, "An argument is not valid UTF-8.", "Pipe such text in instead of naming it.") from None

@@ -7,23 +7,30 @@ import sys
 import time
 
 from nix_trinity.client.arguments import read_arguments
-from nix_trinity.client.report import checked, refusal_of, tell
-from nix_trinity.client.wire import Refusal, request
+from nix_trinity.client.piped import piped_text
+from nix_trinity.client.report import checked, decoded, refusal_of, tell
+from nix_trinity.client.wire import Refusal, cut_short, request, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 USAGE = """usage: ask-nix-guru [options] WORDS...
   --role ROLE      expert, empathy, coder or quick, instead of letting it be chosen
   --level LEVEL    beginner, intermediate or expert (else USER_LEVEL)
   -c, --continue   go on with your last session;  --session NAME  with a named one
   --no-log         keep nothing of this exchange
-  --json           one JSON object at the end
+  --json           one JSON object at the end, also for errors
+  --               what follows are words, even if they begin with -
+  --help, --version
 What is piped in is what the question is about: journalctl -b -p err | ask-nix-guru why
+Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
 """
-_MOST_ATTACHED = 2_000_000
+QUESTION_ABOUT_INPUT = "What does this say, and what should I do?"
 _LEVELS = ("beginner", "intermediate", "expert")
+# A terminal obeys these; an answer may quote a log that has them in it. Line feeds and tabs are harmless.
+_CONTROLS = dict.fromkeys([*(set(range(0x20)) - {9, 10}), *range(0x7F, 0xA0)], "\ufffd")
 
 
 def ask(given: list[str]) -> int:
@@ -31,97 +38,128 @@ def ask(given: list[str]) -> int:
 
     :raises Refusal: what went wrong.
     """
+    as_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+    try:
+        return _ask(given)
+    except Refusal as refusal:
+        if not as_json:
+            raise
+        import json
+
+        error = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}
+        sys.stdout.write(json.dumps({"error": error}, ensure_ascii=False) + "\n")
+        return refusal.exit_code
+
+
+def _ask(given: list[str]) -> int:
     options, words = read_arguments(
         given,
-        flags=("--json", "--no-log", "--continue", "-c", "--help", "-h"),
+        flags=("--json", "--no-log", "--continue", "-c", "--help", "-h", "--version"),
         values=("--role", "--level", "--session"),
     )
     if "--help" in options or "-h" in options:
         sys.stdout.write(USAGE)
         return 0
-    attachment = _piped()
-    question = " ".join(words).strip()
-    if not question and attachment.strip():
-        question = "What does this say, and what should I do?"
-    if not question:
+    if "--version" in options:
+        from nix_trinity import __version__
+
+        sys.stdout.write(f"ask-nix-guru {__version__}\n")
+        return 0
+    level = _level(options)
+    if words and not " ".join(words).strip():
+        raise Refusal(2, "The question is empty.", "Ask in words: ask-nix-guru how do I enable SSH", "question_empty")
+    attachment = piped_text()
+    if not words and not attachment.strip():
         sys.stderr.write(USAGE)
         return 2
     import json
 
     message = {
-        "question": question,
+        "question": " ".join(words).strip() or QUESTION_ABOUT_INPUT,
         "attachment": attachment,
         "role": options.get("--role"),
-        "level": _level(options),
+        "level": level,
         "session": options.get("--session"),
         "continue": "--continue" in options or "-c" in options,
         "log": "--no-log" not in options,
         "stream": "--json" not in options,
         "local_time": time.strftime("%Y-%m-%dT%H:%M%z"),
     }
-    reply = request("POST", "/v1/ask", body=json.dumps(message).encode())
+    reply = request("POST", "/v1/ask", body=json.dumps(message, ensure_ascii=False).encode())
     try:
         if "--json" in options:
-            body = reply.body()
-            sys.stdout.write(body.decode())
-            return 0 if reply.status < 400 else refusal_of(json.loads(body)["error"]).exit_code
+            body = checked(reply).body()
+            decoded(body)
+            sys.stdout.write(body.decode("utf-8", "replace").rstrip("\n") + "\n")
+            return 0
         return _show(checked(reply).blocks())
     finally:
         reply.close()
 
 
 def _show(blocks: Iterator[bytes]) -> int:
-    import json
-
-    buffer = b""
+    for_terminal = sys.stdout.isatty()
     last = "\n"
+    try:
+        for event in _events(blocks):
+            kind = event.get("event")
+            if kind == "text":
+                text = str(event.get("text", ""))
+                last = text or last
+                sys.stdout.write(text.translate(_CONTROLS) if for_terminal else text)
+                sys.stdout.flush()
+                continue
+            if kind == "ended" and not last.endswith("\n"):
+                sys.stdout.write("\n")
+                last = "\n"
+            _tell_about(event)
+            if kind == "ended":
+                break
+    except Refusal:
+        if not last.endswith("\n"):
+            sys.stdout.write("\n")
+        raise
+    return 0
+
+
+def _events(blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The events as they come.
+
+    :raises Refusal: the stream says that it cannot go on, or breaks off.
+    """
+    # Lines are cut from bytes: a block may end in the middle of a character.
+    buffer = b""
     for block in blocks:
         buffer += block
         *lines, buffer = buffer.split(b"\n")
         for line in lines:
-            event = json.loads(line)
-            kind = event["event"]
-            if kind == "text":
-                last = event["text"]
-                sys.stdout.write(last)
-                sys.stdout.flush()
-                continue
-            if kind in ("ended", "error") and not last.endswith("\n"):
-                sys.stdout.write("\n")
-            if kind == "error":
-                raise refusal_of(event["error"])
-            _tell_about(kind, event)
-            if kind == "ended":
-                return 0
-    raise Refusal(1, "The daemon stopped in the middle of the answer.", "Ask again; see journalctl -u nix-trinity -e")
+            event = decoded(line)
+            if event.get("event") == "error":
+                raise refusal_of(event.get("error"))
+            yield event
+    raise cut_short()
 
 
-def _tell_about(kind: str, event: dict) -> None:  # type: ignore[type-arg]
-    if kind == "queued":
-        tell(f"waiting: position {event['position']}")
-    elif kind == "started" and sys.stderr.isatty():
-        tell(f"\033[2m{event['model']}: {event['role_reason']}\033[0m")
-    for notice in event.get("notices", ()):
-        tell(f"note: {notice}")
-    if kind == "ended" and sys.stderr.isatty():
-        tell(f"\033[2m{event['id']} · {event['total_ms'] / 1000:.1f} s · judge it: nix-trinity good|bad|correct\033[0m")
+def _tell_about(event: dict[str, Any]) -> None:
+    kind = event.get("event")
+    dim = sys.stderr.isatty()
+    try:
+        if kind == "queued":
+            tell(f"waiting: position {event['position']}")
+        elif kind == "started" and dim:
+            tell(f"\033[2m{event['model']} ({event['role_reason']})\033[0m")
+        for notice in event.get("notices", ()):
+            tell(f"note: {notice}")
+        if kind == "ended" and dim:
+            seconds = f"{event['total_ms'] / 1000:.1f} s"
+            tell(f"\033[2mid {event['id']} · {seconds} · keep/judge with: nix-trinity good|bad|correct\033[0m")
+    except (KeyError, TypeError):
+        raise stranger() from None
 
 
 def _level(options: dict[str, str]) -> str | None:
     where = "--level" if "--level" in options else "USER_LEVEL"
-    level = options.get("--level") or os.environ.get("USER_LEVEL") or None
+    level = options["--level"] if "--level" in options else os.environ.get("USER_LEVEL") or None
     if level is not None and level not in _LEVELS:
         raise Refusal(2, f"{where} is {level!r}, which is no level.", f"Levels: {', '.join(_LEVELS)}.")
     return level
-
-
-def _piped() -> str:
-    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
-        return ""
-    raw = sys.stdin.buffer.read()
-    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
-    if len(text) > _MOST_ATTACHED:
-        head = _MOST_ATTACHED // 3
-        tell(f"note: {len(text) - _MOST_ATTACHED} characters from the middle of the input were left out.")
-        text = f"{text[:head]}\n[…]\n{text[head - _MOST_ATTACHED :]}"
-    return text

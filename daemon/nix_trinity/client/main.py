@@ -6,10 +6,11 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or question; 3 no daemon; 4 not allo
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
-from nix_trinity.client.report import tell
+from nix_trinity.client.report import report
 from nix_trinity.client.wire import Refusal
 
 USAGE = """usage: nix-trinity COMMAND
@@ -38,20 +39,40 @@ def ask_nix_guru() -> None:
 
 def _guarded(given: list[str]) -> int:
     try:
-        return _run(given)
-    except Refusal as refusal:
-        tell(f"error: {refusal.message}\n  {refusal.hint}")
-        return refusal.exit_code
+        try:
+            return _finished(_run(given))
+        except Refusal as refusal:
+            report(refusal)
+            return refusal.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left; Python must not try to flush to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
+        return 1
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"error: The output cannot be written: {error.strerror}.\n")
         return 1
 
 
+def _finished(code: int) -> int:
+    # Here, not at Python's exit, so that an error in it is still ours to report.
+    sys.stdout.flush()
+    return code
+
+
+def _discard_output() -> None:
+    # Whoever read our output has left; Python must not try to flush to it at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _run(given: list[str]) -> int:
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 (closed by whoever started us)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may lack a character
     if not given:
         sys.stderr.write(USAGE)
         return 2
@@ -69,6 +90,9 @@ def _run(given: list[str]) -> int:
 
         return ask(rest)
     if command in _COMMANDS:
+        if "--help" in rest or "-h" in rest:
+            sys.stdout.write(USAGE)
+            return 0
         from nix_trinity.client import commands
 
         run = getattr(commands, command)
