@@ -186,15 +186,22 @@ _add("sql identified by", "ALTER USER 'ann'@'localhost' IDENTIFIED BY '§0'; FLU
 _add(
     "nix type error",
     "error: A definition for option `services.x.password' is not of type `string'. Definition values:\n"
-    "       - In `/etc/nixos/configuration.nix': §0\n       - In `/etc/nixos/b.nix': §1\n(use '--show-trace')",
+    "       - In `/etc/nixos/configuration.nix': §0\n       - In `/etc/nixos/b.nix': §1\n(see --show-trace)",
     "81726354",
     "91726354",
 )
 _add("nginx", 'proxy_set_header Authorization "Basic §0"; proxy_pass http://x;', _base64(15))
+_add(
+    "nix type error, typographic",
+    "error: A definition for option ‘services.x.password’ is not of type ‘string’. Definition values:\n"
+    "       - In ‘/etc/nixos/configuration.nix’: §0",
+    "71726354",
+)
 _add("yaml doubled quote", "password: '§0'\nuser: ann", "it" + "''s me")
 _add("ssh-keygen", 'ssh-keygen -t ed25519 -N "§0" -f key', "two words")
 # HTTP
 _add("bearer", "curl -H 'Authorization: Bearer §0' http://127.0.0.1:8123/api/", _word(40))
+_add("bearer alone", "the client logged: using bearer §0 for the retry", _word(24))
 _add("basic", "> GET / HTTP/1.1\n> Authorization: Basic §0\n> Host: x", _base64(18))
 _add("token scheme", '{"Authorization": "Token §0", "Accept": "*/*"}', _hex(40))
 _add("client debug log", "send headers [(b'Host', b'x'), (b'Authorization', b'Bearer §0')]", _word(40))
@@ -300,7 +307,7 @@ INNOCENT: tuple[str, ...] = (
     'hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";',
     "specified: sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
     "   got: sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
-    'outputHash = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";',
+    'hash = "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==";',
     "sha512:z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg==",
     "/nix/store/0c0gsvvqpb6hxhnzzk9kq9vzd6q8sd3l-gh-token-helper-1.2.drv failed with exit code 1",
     'rev = "9f4128e00b0ae8ec65918efeba59db998750ead6";',
@@ -323,6 +330,17 @@ INNOCENT: tuple[str, ...] = (
     "permissions:\n  id-token: write\nsecrets: inherit",
     "def login(user: str, password: str, token: str | None = None) -> bool: ...",
     "client = Client(password=settings.password, token=token)",
+    "password = input('Password: ') or prompt(stream)\ndef ask(prompt='Password: ', stream=None, token=None): ...",
+    'LoadCredential = [ "password:${config.services.x.passwordFile}" "codecov-token:/run/secrets/codecov" ];',
+    'password = "$__file{${config.sops.secrets.grafana.path}}"; token = "%env(TOKEN)%";',
+    "hasPassword = opts.passwordFile or null != null;\nsecrets = filterDir onlyMachines secretsDir;",
+    'user-passwords = userPasswordTest "sops-user-passwords" {',
+    "secrets = { }; tokens = [ ];",
+    'private_key = "/$CREDENTIALS_DIRECTORY/matrix-server-key"; secret = "\\${SHARED_SECRET}"',
+    'token="$(cat "$out/client")" printf \'TOKEN=%s\\n\' "$1"; access_token="$1"',
+    'access-tokens = "github.com=$(gh auth token)"',
+    "git clone https://x-access-token:$token@github.com/ann/dots and irc+tls://mic92-prometheus@chat.example.org",
+    "rad follow did:key:z6MkjE3BSJn4Y129rhqi5rViSUru8KSBcCQdQcDZq1cnjumw with DES-CBC3-SHA:MD5:PSK:EDH-RSA-DES-CBC3",
     "PWD=/home/ann OLDPWD=/etc/nixos XDG_SESSION_ID=3",
     "PASS: tests/basic.sh\nFAIL: tests/other.sh",
     "interface: wg0\n  public key: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n  private key: (hidden)",

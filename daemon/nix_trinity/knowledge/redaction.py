@@ -104,6 +104,9 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     starts_line = bool(_LINE_START.fullmatch(line)) and (len(head) < _LOOK_BACK or "\n" in head)
     quoted = value_match["bare"] is None
     flag = len(before) < len(head) and head[len(before)] == "-" and before[-1:] in ("", *" \t\n\"'`(=")
+    opened = before[-1:] in ('"', "'") and not match["closed"]  # "name:value" or "NAME=value" in one string
+    if sep == ":" and before.endswith(("//", ":")):  # a URL, did:key:…, a list of ciphers
+        return None
     if match["blank"]:
         directive = starts_line and (quoted or name in _DIRECTIVES)
         if not (flag or directive or _BLANK_CONTEXT.search(before)):
@@ -116,13 +119,18 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
         start, end = value_match.span("bare")
         spaced = ":" in sep or sep != sep.strip() or name in ("psk", "passphrase")
         # YAML and INI values run to the end of their line, unless it holds more settings than one.
-        if starts_line and spaced and sep and not _NEXT_SETTING.match(text, end):
+        if starts_line and spaced and sep and not opened and not _NEXT_SETTING.match(text, end):
             newline = text.find("\n", at)
             rest = text[at : newline if newline >= 0 else None]
             end = at + len(_COMMENT.split(rest, maxsplit=1)[0].rstrip(" \t\r;,"))
     value = text[start:end]
     keyed = starts_line or flag or before[-1:] in tuple("\"'{[(,;|&?<`") or before.rstrip()[-1:] in tuple("{,")
-    if _points_elsewhere(value) or (_PLAIN.fullmatch(value) and not (quoted and value[:1].isdigit())):
+    if _points_elsewhere(value) or (_PLAIN.fullmatch(value.rstrip("):")) and not (quoted and value[:1].isdigit())):
+        return None
+    if not quoted and len(value) < 2:
+        return None
+    # input("Password: ") ends a string here; none begins.
+    if value_match["quote"] and not match["closed"] and value_match["quote"] in line and value[:1] in tuple("),]"):
         return None
     if name == "key":
         secret = bool(_KEY_MATERIAL.fullmatch(value)) and not _PUBLIC.search(head[-40:])
@@ -130,7 +138,7 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
         secret = bool(quoted and match["verb"]) or _looks_random(value.rstrip(".,!?"))
     else:
         secret = quoted or not _reads_as_code_or_prose(
-            value, name, may_be_prose=sep != "=", ends_nix_binding=text[end : end + 1] == ";" and " " in sep
+            value, name, sep, before_semicolon=text[end : end + 1] == ";", key_closed=bool(match["closed"])
         )
     return (start, end) if secret else None
 
@@ -159,16 +167,23 @@ def _looks_random(value: str) -> bool:
     return has_letter and len(value) >= 6 and (has_digit or any(char in "!@#$%^&*+=" for char in value[:-1]))
 
 
-def _reads_as_code_or_prose(value: str, name: str, *, may_be_prose: bool, ends_nix_binding: bool) -> bool:
-    first = value.split(None, 1)[0].lower().strip(".,:;!?'\"()") if value.strip() else ""
-    if (
-        (may_be_prose and _PROSE.fullmatch(first))
-        or value.startswith("-")
-        or (name == "token" and _AMOUNT.fullmatch(value))
-    ):
+def _reads_as_code_or_prose(value: str, name: str, sep: str, *, before_semicolon: bool, key_closed: bool) -> bool:
+    if value.startswith("-") or (name == "token" and _AMOUNT.fullmatch(value)):
         return True
-    # password=db_password and password = dbPassword; name a variable.
-    return bool(_VARIABLE.fullmatch(value)) and (ends_nix_binding or name in value.lower())
+    variable = bool(_VARIABLE.fullmatch(value))
+    if variable and (name in value.lower() or (key_closed and ":" in sep)):  # password=db_password
+        return True
+    if sep == "=":  # a shell's or a unit's: all else is the value itself
+        return False
+    first = value.split(None, 1)[0].lower().strip(".,:;!?'\"()") if value.strip() else ""
+    if _PROSE.fullmatch(first):
+        return True
+    if _SENTENCE.fullmatch(first) and (" " not in value or any(mark in value for mark in ".,?!")):
+        return True
+    # password = prompt(x), and in Nix also password = f x y; or password = f x {
+    return bool((variable and value.endswith(")")) or _OPENS.fullmatch(value)) or (
+        before_semicolon and bool(_APPLIED.fullmatch(value))
+    )
 
 
 # --- Shapes that are secret wherever they stand -------------------------------------------------------------
@@ -238,7 +253,7 @@ _SHAPES: Final = tuple(
         ("webhook", r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/(?P<s>\d{1,24}/[\w-]{8,}+)"),
         # The digest of an image (docker://nginx:1.25@sha256:…) has the form of credentials and is none.
         ("URL credentials", r"//[^\s/@:\"'<>]{0,128}+:(?P<s>[^\s/\"'<>]{1,512})@(?!sha256:)"),
-        ("URL credentials", r"//(?P<s>(?=[A-Za-z_-]{0,40}\d)[\w.~-]{16,256}+)(?::x-oauth-basic)?@"),
+        ("URL credentials", r"//(?P<s>(?=[A-Za-z_-]{0,40}\d)[\w.~-]{20,256}+)(?::x-oauth-basic)?@"),
         (
             "token",
             rf"[?&](?i:[\w-]{{0,40}}?(?:{_TELLING}|sig|signature|credential))=(?P<s>(?!\[redacted)[^\s&#\"'<>]{{1,4096}}+)",
@@ -273,13 +288,14 @@ _SHAPES: Final = tuple(
         # The module system prints the value it refuses.
         (
             "password",
-            rf"(?i:{_TELLING})(?!\w{{0,20}}(?:File|Path))[\w-]{{0,20}}['’\"][^\n]{{0,200}}Definition values:\n"
-            r"(?:[ \t]{1,8}- In [^\n]{1,200}\[redacted[^\n]{0,60}\n){0,4}[ \t]{1,8}- In [^\n:]{1,200}: (?P<s>[^\n\[{][^\n]*+)",
+            rf"(?i:{_TELLING})(?!\w{{0,20}}(?:File|Path))[\w-]{{0,20}}['’\"][^\n]{{0,200}}"
+            r"Definition values:\n(?:[ \t]{1,8}- In [^\n]{1,200}\[redacted[^\n]{0,60}\n){0,4}"
+            r"[ \t]{1,8}- In [^\n:]{1,200}: (?P<s>[^\n\[{][^\n]*+)",
         ),
         ("secret", r"\"auth\"[ \t]{0,8}:[ \t]{0,8}\"(?P<s>[A-Za-z0-9+/]{12,}+=*+)\""),
         (
             "passphrase",
-            rf"{_WORD_START}(?:echo|printf)(?:[ \t]{{1,8}}-\w{{1,4}}){{0,3}}[ \t]{{1,8}}"
+            rf"{_WORD_START}(?:echo|printf)(?:[ \t]{{1,8}}+-\w{{1,4}}+){{0,3}}+[ \t]{{1,8}}+"
             rf"(?P<s>(?![\"']?\[redacted)[^\n|]{{1,256}}?)[ \t]{{0,8}}\|[ \t]{{0,8}}{_READS_STDIN}",
         ),
         ("passphrase", rf"{_WORD_START}{_READS_STDIN}[^\n<]{{0,256}}<<<[ \t]{{0,8}}{_WORD}"),
@@ -321,9 +337,10 @@ _NAME: Final = re.compile(
     r"(?P<name>(?i:passw(?:or)?d|passphrase|passcode|token|secret|psk|pre[ _-]?shared[ _-]?key"
     r"|(?:private|api|auth|access|shared|encryption|master|account|service)[ _-]?key)"
     r"|signing[_-]key|SIGNING_KEY|bindpw|rootpw|requirepass|masterauth|(?:(?<![A-Za-z])[Pp](?:ass|wd|w)|(?<=[a-z_])P(?:ass|wd|w)"
-    r"|(?<=_)P(?:ASS|WD|W))(?![A-Za-z])|(?i:key)(?![A-Za-z]))(?P<suffix>[\w-]{0,40})(?:\\{0,3}[\"']\]?)?"
+    r"|(?<=_)P(?:ASS|WD|W))(?![A-Za-z])|(?i:key)(?![A-Za-z]))(?P<suffix>[\w-]{0,40})(?P<closed>\\{0,3}[\"']\]?)?"
     # A value may start on the next line if it is quoted, as nixfmt writes long ones.
-    r"(?:(?P<sep>[ \t]{0,40}(?:=>|[:?+]?={1,3}|:(?![:/])|%3D|\\u003[dD])[ \t]{0,40}(?:\r?\n[ \t]{0,40}(?=[\"']))?)"
+    r"(?:(?P<sep>[ \t]{0,40}(?:=>|[:?+]?={1,3}|:(?![:/])|%3D|\\u003[dD])[ \t]{0,40}"
+    r"(?:\r?\n[ \t]{0,40}(?=[\"']))?)"
     r"|(?P<verb>[ \t]{1,4}(?:is|was)(?: set to)?:?[ \t]{1,4})|(?P<blank>[ \t]{1,20}))"
 )
 # Endings of names whose value is only about a secret: passwordFile, token_type, tokenizer, secretName, …
@@ -341,34 +358,42 @@ _VALUE: Final = re.compile(
     r"|(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?P=quote){2}(?=\w)|(?!(?P=quote))(?:\\[^\n]|[^\n]))*+))"
     r"|(?P<block>[|>][+-]?\d?[ \t]*+\r?\n)"
     # Bare: a comma and the like belongs to it, unless something new begins behind it.
-    rf"|(?P<bare>(?:{_MARK}|{_SHELL_REFERENCE}|[^\s\"'`,;&)}}\]]"
+    rf"|(?P<bare>(?:{_MARK}|{_SHELL_REFERENCE}|\$\{{[^{{}}\n]{{1,200}}\}}|[^\s\"'`,;&)}}\]]"
     r"|[,;&)}\]](?![\s\"'`,;&)}\]]|\Z|[\w.-]{1,64}[=:]))++)"
 )
 _REFERENCE: Final = re.compile(
-    rf"{_MARK}|{_SHELL_REFERENCE}|[\w./-]{{1,100}}=(?:PAT:|OAuth2:)?(?=\[redacted)|\$[A-Za-z_]\w{{0,64}}(?![\w$])"
-    r"|\$?\{\{[^{}\n]{1,200}\}\}|%[A-Za-z_]{1,40}%|\{[a-z_.]{1,40}\}|%\(?\w{0,20}\)?s|<[^<>\n]{1,80}>|@[\w-]{1,60}@"
+    # Grafana's $__file{…}, and a command whose own quotes end the string early: "$(cat "$x")".
+    r"\$__\w{1,20}\{(?:\$\{[^{}\n]{1,200}\}|[^{}\n]{1,200})\}|\$\([^()\n]{1,200}\Z|"
+    rf"{_MARK}|(?:\\|'')?(?:{_SHELL_REFERENCE})|[\w./-]{{1,100}}=(?:PAT:|OAuth2:)?(?=\[redacted|[$%])"
+    r"|\$(?:[A-Za-z_]\w{0,64}|[\d@*])(?![\w$])|\$?\{\{[^{}\n]{1,200}\}\}|\{[a-z_.]{1,40}\}|<[^<>\n]{1,80}>|@[\w-]{1,60}@"
+    r"|%[A-Za-z_]{1,40}%|%env\(\w{1,80}\)%|%(?:\([\w:.-]{0,80}\))?s|\\[nrt]"
 )
 _ELSEWHERE: Final = re.compile(
-    r"(?:file:(?://)?|@)?(?:\.{1,2}/|~/|/(?:run|etc|var|home|nix|root|persist|tmp|mnt|srv|boot|dev|usr|opt|data)\b)"
-    r"[^\s:]*+"
-    r"|(?:config|osConfig|lib|builtins|pkgs|cfg|self|inputs|import|settings|args|os|env|process|var|secrets)\b"
-    r"[.( ].*+"
-    r"|(?:mk[A-Z]|pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:"
-    r"|age1|getpass).*+"
-    r"|ssh-\w{1,10} AAAA.*+|[*!•]*+|\.{3}|…|[xX]{3,}+|\([a-z ]{1,20}\)|[\[({](?:[\s\"'{].*+)?",
+    r"(?:file:(?://)?|@)?(?:\.{1,2}/|~/|/?\$\{?[A-Za-z_][\w.]{0,80}\}?/"
+    r"|/(?:run|etc|var|home|nix|root|persist|tmp|mnt|srv|boot|dev|usr|opt|data|path)\b)[^\s:]*+"
+    r"|\(?(?:config|osConfig|lib|builtins|pkgs|cfg|self|inputs|import|settings|args|os|env|process|var|secrets"
+    r"|getpass)[.(].*+|\(?import .*+|(?:lib\.)?mk[A-Z][a-zA-Z]{2,20}[ ({].*+"
+    r"|(?:pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:).*+"
+    r"|age1[a-z0-9]{30,}+|ssh-\w{1,10} AAAA.*+|::[\da-f:]{1,40}"
+    r"|[*!•]*+|\.{3}|…|[xX]{3,}+|\([a-z ]{1,20}\)|[\[({](?:[\s\"'{})\]].*+)?",
     re.DOTALL,
 )
 _PLAIN: Final = re.compile(
-    r"(?i:true|false|yes|no|on|off|null|none|nil|undefined|str(?:ing)?|int|bool(?:ean)?|bytes|optional|any|auto|ask|prompt"
-    r"|never|always|enabled?|disabled?|inherit|read|write)\b(?:[ \t]*+[=|].*+)?|[\d_.,]{1,5}[kKmM]?"
+    r"(?i:true|false|yes|no|on|off|null|none|nil|undefined|str(?:ing)?|int|bool(?:ean)?|bytes|optional|any|auto"
+    r"|ask|prompt|never|always|enabled?|disabled?|inherit|read|write|(?:dict|list|set)(?=\[))\b"
+    r"(?:[ \t]*+[=|].*+|\[.*+)?|[\d_.,]{1,5}[kKmM]?"
 )
 # First words of prose; only for values without quotes, where "token: expected ;" looks like an assignment.
 _PROSE: Final = re.compile(
-    r"a|an|and|any|are|argument|as|at|authentication|be|but|by|can|cannot|compat|could|did|do|does"
-    r"|expected|expecting|failed|file|files|flag|for|from|had|has|have|how|i|if|in|incorrect|instead"
-    r"|into|invalid|is|it|its|maybe|missing|must|my|need|not|of|option|or|parameter|permission|please"
-    r"|required|should|sss|string|systemd|that|the|then|there|this|to|too|unexpected|unknown|was|what"
-    r"|when|where|which|who|why|will|with|would|wrong|unrecognized|password|user|changing|you|your"
+    r"and|are|argument|as|at|authentication|be|but|by|cannot|changing|compat|could|expected|expecting|failed"
+    r"|file|files|flag|for|from|if|in|incorrect|instead|into|invalid|is|maybe|missing|must|need|not|of|option"
+    r"|or|parameter|password|permission|range|required|should|sss|string|systemd|to|too|unexpected|unknown"
+    r"|unrecognized|user|was|will|with|wrong"
+)
+# First words of a passphrase as well; they need a mark of punctuation to count as prose.
+_SENTENCE: Final = re.compile(
+    r"a|an|any|can|did|do|does|had|has|have|how|i|it|its|my|please|that|the|then|there|this|what|when|where"
+    r"|which|who|why|would|you|your"
 )
 _IDENTIFIER: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _LOOK_BACK: Final = 160
@@ -387,5 +412,7 @@ _KEY_MATERIAL: Final = re.compile(
     r"(?:(?=[^\d]*\d)(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9+/_=-]{20,512}|(?:[0-9a-f]{32}|[0-9a-f]{64}))"
 )
 _PUBLIC: Final = re.compile(r"(?i)pub|finger|trust|host|cache")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z_'-]*(?:\.[A-Za-z_'\"-]+)*(?:\(.*)?", re.DOTALL)
+_VARIABLE: Final = re.compile(r"(?:await )?[A-Za-z_][A-Za-z_'-]*(?:\.[A-Za-z_'\"-]+)*(?:\(.*)?", re.DOTALL)
+_OPENS: Final = re.compile(r"[A-Za-z_][A-Za-z_.]*(?:[ \t].*)?[{(\[]")
+_APPLIED: Final = re.compile(r"[A-Za-z_][A-Za-z_.'-]*(?:[ \t].*)?")
 _AMOUNT: Final = re.compile(r"[\d_,. ]{1,20}[kKmM]?")
