@@ -44,7 +44,7 @@ def first_token(connection: socket.socket, address: object, path: str, body: byt
     began = time.perf_counter()
     with connection:
         connection.connect(address)  # type: ignore[arg-type]  # a path or a host and port
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
         seen = b""
         while mark not in seen:

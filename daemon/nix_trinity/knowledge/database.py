@@ -68,16 +68,8 @@ class Database:
                     result = work(connection)
             else:
                 result = work(connection)
-        except (
-            apsw.ReadOnlyError,
-            apsw.FullError,
-            apsw.IOError,
-            apsw.CantOpenError,
-            apsw.PermissionsError,
-            apsw.CorruptError,
-            apsw.NotADBError,
-            apsw.BusyError,
-        ) as error:
+        except apsw.Error as error:
+            # Whatever is wrong with the file, a person still gets an answer.
             self.unavailable = _reason(error)
             # A connection that met a fault of the file is not trusted again; the next use opens it anew.
             self._close()
@@ -86,6 +78,9 @@ class Database:
                 f"Check the folder and its file system: ls -ld {self.path.parent}; df {self.path.parent}. "
                 "Answers go on; they are just not kept.",
             ) from error
+        except StorageError as error:
+            self.unavailable = error.message
+            raise
         self.unavailable = None
         return result
 
@@ -146,6 +141,7 @@ def _reason(error: apsw.Error) -> str:
         (apsw.CorruptError, "the file is damaged"),
         (apsw.NotADBError, "the file is not a database"),
         (apsw.BusyError, "another program holds it locked"),
+        (apsw.SQLError, "its tables are not NixTrinity's"),
     ]
     for kind, words in reasons:
         if isinstance(error, kind):
