@@ -60,12 +60,12 @@ def added_delay(daemon: ActivatedDaemon, server: OllamaServer) -> tuple[float, f
     host, port = server.url.removeprefix("http://").split(":")
     ours, straight = [], []
     for number in range(RUNS):
-        question = f"What is flake number {number}?"
-        body = json.dumps({"question": question, "role": "quick"}).encode()
+        # Each side has a question of its own: the second to ask the same one would find it in the prefix cache.
+        body = json.dumps({"question": f"What is flake number {100 + 2 * number}?", "role": "quick"}).encode()
         ours.append(first_token(socket.socket(socket.AF_UNIX), str(daemon.socket), "/v1/ask", body, b'"event":"text"'))
         direct = {
             "model": "nix-quick",
-            "messages": [{"role": "user", "content": question}],
+            "messages": [{"role": "user", "content": f"What is flake number {101 + 2 * number}?"}],
             "options": {"num_ctx": 4096, "num_predict": 16},
             "keep_alive": "10m",
         }
