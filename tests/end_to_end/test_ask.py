@@ -169,17 +169,6 @@ def test_half_a_request_harms_nobody(daemon: ActivatedDaemon) -> None:
     assert daemon.client("nix-trinity", "status").returncode == 0
 
 
-def test_a_client_that_leaves_stops_the_model(daemon: ActivatedDaemon) -> None:
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(daemon.socket))
-        connection.sendall(post(b'{"question": "Tell me a very long story about NixOS", "role": "expert"}'))
-        connection.recv(4096)
-    until = time.monotonic() + 5
-    while rows(daemon)[-1]["outcome"] == "running" and time.monotonic() < until:
-        time.sleep(0.05)
-    assert rows(daemon)[-1]["outcome"] in ("cancelled", "answered")
-
-
 def test_usage_and_exit_codes(daemon: ActivatedDaemon, tmp_path: Path) -> None:
     assert daemon.client("ask-nix-guru").returncode == 2
     assert daemon.client("ask-nix-guru", "--rle", "quick", "x").returncode == 2
@@ -241,16 +230,3 @@ def test_a_missing_model_is_named_with_its_remedy(ollama_server: OllamaServer, t
     assert "nowhere:7b" in done.stderr
     assert "ollama pull nowhere:7b" in done.stderr
     assert "services.ollama.loadModels" in done.stderr
-
-
-def test_it_leaves_when_idle_and_comes_back(ollama_server: OllamaServer, chat_model: str, tmp_path: Path) -> None:
-    settings = ActivatedDaemon(tmp_path, ollama_url=ollama_server.url, model=chat_model)
-    text = settings.config.read_text().replace("[daemon]\n", "[daemon]\nidle_timeout_seconds = 0.5\n")
-    settings.config.write_text(text)
-    with settings as daemon:
-        assert daemon.client("nix-trinity", "status").returncode == 0
-        until = time.monotonic() + 15
-        while '"stopped"' not in daemon.log.read_text():
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        assert daemon.socket.exists(), "the socket is not the daemon's to remove"

@@ -17,7 +17,11 @@ _BIN = Path(sys.executable).parent
 class ActivatedDaemon:
     """``systemd-socket-activate`` holding the socket, which starts ``nix-trinityd`` at the first connection."""
 
-    def __init__(self, folder: Path, *, ollama_url: str, model: str, config: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, ollama_url: str, model: str, config: str = "", daemon: str = "", restarts: bool = False
+    ) -> None:
+        """``config`` and ``daemon`` are further TOML; ``restarts`` starts the daemon again after it has ended."""
+        self._restarts = restarts
         self.folder = folder
         self.socket = folder / "socket"
         self.state = folder / "state"
@@ -28,7 +32,7 @@ class ActivatedDaemon:
             f'[models.roles.{role}]\nmodel = "{model}"' for role in ("expert", "empathy", "coder", "quick")
         )
         self.config.write_text(
-            f'[daemon]\nsocket = "{self.socket}"\n[state]\ndirectory = "{self.state}"\n'
+            f'[daemon]\nsocket = "{self.socket}"\n{daemon}\n[state]\ndirectory = "{self.state}"\n'
             f'[ollama]\nurl = "{ollama_url}"\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,14 +45,11 @@ class ActivatedDaemon:
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
+            holder = ["systemd-socket-activate", f"--listen={self.socket}"]
+            if self._restarts:
+                holder = [sys.executable, "-m", "tests.stack.activator", str(self.socket)]
             self._process = subprocess.Popen(
-                [
-                    "systemd-socket-activate",
-                    f"--listen={self.socket}",
-                    str(_BIN / "nix-trinityd"),
-                    "--config",
-                    str(self.config),
-                ],
+                [*holder, str(_BIN / "nix-trinityd"), "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

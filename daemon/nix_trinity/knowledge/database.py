@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -21,6 +22,8 @@ from nix_trinity.errors import StorageError
 
 FILE_NAME = "knowledge.db"
 _BUSY_MILLISECONDS = 5_000
+# What SQLite needs for its smallest database in WAL mode, roughly.
+_LEAST_FREE_BYTES = 1 << 17
 
 Result = TypeVar("Result")
 
@@ -70,7 +73,7 @@ class Database:
                 result = work(connection)
         except apsw.Error as error:
             # Whatever is wrong with the file, a person still gets an answer.
-            self.unavailable = _reason(error)
+            self.unavailable = _reason(error, self.path.parent)
             # A connection that met a fault of the file is not trusted again; the next use opens it anew.
             self._close()
             raise StorageError(
@@ -132,7 +135,7 @@ def _migrations() -> list[str]:
     return [(folder / name).read_text(encoding="utf-8") for name in names]
 
 
-def _reason(error: apsw.Error) -> str:
+def _reason(error: apsw.Error, folder: Path) -> str:
     reasons: list[tuple[type[apsw.Error], str]] = [
         (apsw.ReadOnlyError, "read-only"),
         (apsw.FullError, "the disk is full"),
@@ -146,4 +149,8 @@ def _reason(error: apsw.Error) -> str:
     for kind, words in reasons:
         if isinstance(error, kind):
             return words
+    with contextlib.suppress(OSError):
+        # Making the shared-memory file of WAL mode fails with a plain I/O error when the disk is full.
+        if shutil.disk_usage(folder).free < _LEAST_FREE_BYTES:
+            return "the disk is full"
     return f"input/output error ({error})"
