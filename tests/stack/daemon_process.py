@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.stack.errors import StackError
+from tests.stack.guarded import GuardedProcess
 
-_BIN = Path(sys.executable).parent
+BIN = Path(sys.executable).parent
 
 
 class ActivatedDaemon:
     """``systemd-socket-activate`` holding the socket, which starts ``nix-trinityd`` at the first connection."""
 
     def __init__(
-        self, folder: Path, *, ollama_url: str, model: str, config: str = "", daemon: str = "", restarts: bool = False
+        self,
+        folder: Path,
+        *,
+        ollama_url: str,
+        model: str,
+        config: str = "",
+        daemon: str = "",
+        ollama: str = "",
+        restarts: bool = False,
+        command: Sequence[str] = (str(BIN / "nix-trinityd"),),
     ) -> None:
-        """``config`` and ``daemon`` are further TOML; ``restarts`` starts the daemon again after it has ended."""
+        """``config``, ``daemon`` and ``ollama`` are further TOML, at the end and in the sections of these names.
+
+        ``restarts`` starts the daemon again after it has ended; ``command`` is what starts it.
+        """
         self._restarts = restarts
+        self._command = command
         self.folder = folder
         self.socket = folder / "socket"
         self.state = folder / "state"
@@ -33,49 +51,47 @@ class ActivatedDaemon:
         )
         self.config.write_text(
             f'[daemon]\nsocket = "{self.socket}"\n{daemon}\n[state]\ndirectory = "{self.state}"\n'
-            f'[ollama]\nurl = "{ollama_url}"\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
+            f'[ollama]\nurl = "{ollama_url}"\n{ollama}\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
         )
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: GuardedProcess | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What a client needs to find this daemon."""
         kept = {name: value for name, value in os.environ.items() if name != "USER_LEVEL"}
-        return {**kept, "NIX_TRINITY_SOCKET": str(self.socket), "PATH": f"{_BIN}:{os.environ.get('PATH', '')}"}
+        return {**kept, "NIX_TRINITY_SOCKET": str(self.socket), "PATH": f"{BIN}:{os.environ.get('PATH', '')}"}
 
     def __enter__(self) -> Self:
-        with self.log.open("wb") as log:
-            holder = ["systemd-socket-activate", f"--listen={self.socket}"]
-            if self._restarts:
-                holder = [sys.executable, "-m", "tests.stack.activator", str(self.socket)]
-            self._process = subprocess.Popen(
-                [*holder, str(_BIN / "nix-trinityd"), "--config", str(self.config)],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
+        holder = ["systemd-socket-activate", f"--listen={self.socket}"]
+        if self._restarts:
+            holder = [sys.executable, "-m", "tests.stack.activator", str(self.socket)]
+        # Under a guardian, so that a test run that is killed leaves no daemon behind.
+        self._process = GuardedProcess(
+            [*holder, *self._command, "--config", str(self.config)], environment=dict(os.environ), log=self.log
+        )
         until = time.monotonic() + 10
         while not self.socket.exists():
-            if time.monotonic() > until or self._process.poll() is not None:
-                raise StackError(f"systemd-socket-activate did not make {self.socket}: {self.log.read_text()}")
+            if time.monotonic() > until or not self._process.running:
+                self._process.kill()
+                raise StackError(f"nothing made {self.socket}: {self.log.read_text()}")
             time.sleep(0.02)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.stop(patience_seconds=20)
+
+    @property
+    def running(self) -> bool:
+        """Whether the daemon, or what holds its socket, is still there."""
+        return self._process is not None and self._process.running
 
     def client(
         self, *arguments: str, stdin: bytes | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
         """Run the thin client, ``ask-nix-guru`` or ``nix-trinity``, as a person would."""
         return subprocess.run(
-            [str(_BIN / arguments[0]), *arguments[1:]],
+            [str(BIN / arguments[0]), *arguments[1:]],
             env={**self.environment, **environment},
             input=(stdin or b"").decode("utf-8", "surrogateescape"),
             capture_output=True,
@@ -84,3 +100,50 @@ class ActivatedDaemon:
             timeout=120,
             check=False,
         )
+
+    def request(self, method: str, path: str, body: object = None) -> http.client.HTTPResponse:
+        """Send a request and return the reply, whose body is still to be read and closes the connection."""
+        return unix_request(self.socket, method, path, body)
+
+    def json(self, method: str, path: str, body: object = None) -> Any:
+        """Return the JSON of a reply, be it a success or an error."""
+        with self.request(method, path, body) as reply:
+            return json.loads(reply.read())
+
+    def ask(self, question: str, **fields: object) -> dict[str, Any]:
+        """Ask, and return the whole answer or the error."""
+        message = {"question": question, "role": "quick", "stream": False, **fields}
+        answer: dict[str, Any] = self.json("POST", "/v1/ask", message)
+        return answer
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the exchanges that are kept, newest first."""
+        rows: list[dict[str, Any]] = self.json("GET", "/v1/history?limit=1000")["exchanges"]
+        return rows
+
+    def log_lines(self) -> list[Mapping[str, Any]]:
+        """Return what the daemon has logged so far."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def unix_request(path: Path, method: str, target: str, body: object = None) -> http.client.HTTPResponse:
+    """Send a request to whoever listens on a Unix socket, and return the reply."""
+    connection = _UnixConnection(path)
+    try:
+        content = None if body is None else json.dumps(body).encode()
+        connection.request(method, target, content, {"Connection": "close"})
+        return connection.getresponse()
+    finally:
+        # The reply keeps the socket until its body has been read or it is closed.
+        connection.close()
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(60)
+        self.sock.connect(str(self._path))

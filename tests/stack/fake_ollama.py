@@ -1,0 +1,336 @@
+"""A stand-in for Ollama at a loopback port, for faults that no real server can be made to show.
+
+It speaks the part of the API that the daemon uses and records every request. What becomes of a chat is a
+function that a test sets: see :func:`answers`, :func:`refuses`, :func:`in_turn`, or write one on :class:`Call`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+BASE = "base:1b"
+"""The one model that is there from the beginning."""
+
+_TEMPLATE = "{{ .Prompt }}"
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A request as it came; ``at`` is :func:`time.monotonic`, in seconds."""
+
+    path: str
+    body: Mapping[str, Any]
+    at: float
+
+
+@dataclass(slots=True)
+class _Model:
+    system: str = ""
+    template: str = _TEMPLATE
+    messages: list[dict[str, str]] = field(default_factory=list)
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        content = json.dumps([self.system, self.template, self.messages, self.parameters], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+class ClientGoneError(Exception):
+    """Whoever asked has closed the connection, or the stand-in is ending."""
+
+
+class Call:
+    """One chat or creation that is being answered; what a behaviour is handed."""
+
+    def __init__(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self._handler = handler
+
+    def refuse(self, status: int, error: str) -> None:
+        """Answer with an HTTP error in Ollama's form."""
+        self._handler.reply({"error": error}, status)
+
+    def start(self) -> None:
+        """Begin a stream."""
+        self._handler.begin_stream()
+
+    def say(self, *words: str, pause: float = 0.0) -> None:
+        """Send a line for each word, after ``pause`` seconds each.
+
+        :raises ClientGoneError: the client has gone.
+        """
+        for word in words:
+            self.wait(pause)
+            self._line({"message": {"role": "assistant", "content": word}, "done": False})
+
+    def end(self, *, prompt_tokens: int | None = None, answer_tokens: int = 7, reason: str = "stop") -> None:
+        """Send the last line; by default with a prompt count as a real tokenizer would have it."""
+        counted = self._handler.fake.prompt_tokens(self.body) if prompt_tokens is None else prompt_tokens
+        last = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": reason}
+        self._line({**last, "prompt_eval_count": counted, "eval_count": answer_tokens, "load_duration": 0})
+        self._handler.end_stream()
+
+    def raw(self, content: bytes) -> None:
+        """Send bytes of any kind in the stream."""
+        self._handler.chunk(content)
+
+    def wait(self, seconds: float = math.inf) -> None:
+        """Say nothing for a while, or for ever.
+
+        :raises ClientGoneError: the client has gone.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._handler.check_peer(min(left, _POLL_SECONDS))
+
+    def wait_for(self, event: threading.Event) -> None:
+        """Say nothing until a test sets ``event``.
+
+        :raises ClientGoneError: the client has gone.
+        """
+        while not event.is_set():
+            self._handler.check_peer(_POLL_SECONDS)
+
+    def _line(self, content: Mapping[str, Any]) -> None:
+        line = {"model": self.body["model"], "created_at": "2025-01-01T00:00:00Z", **content}
+        self.raw(json.dumps(line).encode() + b"\n")
+
+
+Behaviour = Callable[[Call], None]
+
+
+def answers(*words: str, pause: float = 0.0, prompt_tokens: int | None = None) -> Behaviour:
+    """Answer in so many pieces, with ``pause`` seconds before each."""
+
+    def behave(call: Call) -> None:
+        call.start()
+        call.say(*words, pause=pause)
+        call.end(prompt_tokens=prompt_tokens)
+
+    return behave
+
+
+def refuses(status: int, error: str) -> Behaviour:
+    """Answer with an HTTP error."""
+    return lambda call: call.refuse(status, error)
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Behave so on the first call, so on the second, and like the last from then on."""
+    left = list(behaviours)
+    lock = threading.Lock()
+
+    def behave(call: Call) -> None:
+        with lock:
+            chosen = left.pop(0) if len(left) > 1 else left[0]
+        chosen(call)
+
+    return behave
+
+
+FINE = answers("A flake is ", "a folder with ", "a lock file.")
+
+
+class FakeOllama:
+    """The stand-in, from ``with`` to the end of its block. ``chat`` and ``making`` may be set at any time."""
+
+    def __init__(self) -> None:
+        self.version = "0.17.4"
+        self.models: dict[str, _Model] = {BASE: _Model()}
+        self.requests: list[Received] = []
+        self.closed: list[float] = []
+        """When a client went away in the middle of an answer, by :func:`time.monotonic`."""
+        self.most_at_once = 0
+        self.chat: Behaviour = FINE
+        self.making: Behaviour | None = None
+        """In place of making the model that /api/create is asked for."""
+        self.stopping = threading.Event()
+        self._at_once = 0
+        self._lock = threading.Lock()
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """What the daemon is to be given."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def chats(self) -> list[Mapping[str, Any]]:
+        """The bodies of all chats so far."""
+        return [request.body for request in self.requests if request.path == "/api/chat"]
+
+    def reset(self) -> None:
+        """Forget what was recorded, and answer as if all were well; the models stay."""
+        self.requests, self.closed, self.most_at_once = [], [], 0
+        self.chat, self.making = FINE, None
+
+    def prompt_tokens(self, body: Mapping[str, Any]) -> int:
+        """About as many tokens as a real tokenizer counts: the model's own texts and the request's messages."""
+        model = self.models[_full(str(body["model"]))]
+        texts = [model.system, *(message["content"] for message in [*model.messages, *body["messages"]])]
+        return sum(len(text) for text in texts) // 4 + 4 * len(texts)
+
+    def handle(self, handler: _Handler, path: str, body: Mapping[str, Any]) -> None:
+        """Answer one request."""
+        self.requests.append(Received(path, body, time.monotonic()))
+        match path:
+            case "/api/version":
+                handler.reply({"version": self.version})
+            case "/api/tags":
+                handler.reply({"models": [_listed(name, model) for name, model in self.models.items()]})
+            case "/api/show" if (name := _full(str(body["model"]))) in self.models:
+                handler.reply(_shown(self.models[name]))
+            case "/api/create":
+                self._create(handler, body)
+            case "/api/chat" if _full(str(body["model"])) in self.models:
+                self._chat(handler, body)
+            case "/api/embed":
+                texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+                handler.reply({"model": body["model"], "embeddings": [_vector(text) for text in texts]})
+            case _:
+                handler.reply({"error": f"model '{body.get('model', path)}' not found"}, 404)
+
+    def _create(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+        if self.making is not None:
+            self.making(Call(handler, body))
+            return
+        base = self.models[_full(str(body["from"]))]
+        self.models[_full(str(body["model"]))] = _Model(
+            system=body.get("system", base.system),
+            template=body.get("template", base.template),
+            messages=body.get("messages", base.messages),
+            parameters={**base.parameters, **body.get("parameters", {})},
+        )
+        handler.begin_stream()
+        handler.chunk(b'{"status": "success"}\n')
+        handler.end_stream()
+
+    def _chat(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            self.chat(Call(handler, body))
+        except (ClientGoneError, ConnectionError):
+            self.closed.append(time.monotonic())
+            handler.close_connection = True
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 128
+
+    def __init__(self, fake: FakeOllama) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.fake = fake
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    @property
+    def fake(self) -> FakeOllama:
+        return self.server.fake
+
+    def handle_one_request(self) -> None:
+        # A kept connection ends with the stand-in, not when its client gets round to closing it.
+        try:
+            while not select.select([self.connection], [], [], _POLL_SECONDS)[0]:
+                if self.fake.stopping.is_set():
+                    self.close_connection = True
+                    return
+            super().handle_one_request()
+        except ConnectionError:
+            self.close_connection = True
+
+    def do_GET(self) -> None:  # noqa: N802 (the library's name)
+        self.fake.handle(self, self.path, {})
+
+    def do_POST(self) -> None:  # noqa: N802 (the library's name)
+        content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.fake.handle(self, self.path, json.loads(content))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
+        """Say nothing: the requests are recorded."""
+
+    def reply(self, content: object, status: int = 200) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def begin_stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def chunk(self, content: bytes) -> None:
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
+
+    def end_stream(self) -> None:
+        self.wfile.write(b"0\r\n\r\n")
+
+    def check_peer(self, seconds: float) -> None:
+        """Wait, and notice when the other end closes: it sends nothing else while it waits for an answer."""
+        readable = select.select([self.connection], [], [], seconds)[0]
+        if self.fake.stopping.is_set() or (readable and not self.connection.recv(1, socket.MSG_PEEK)):
+            raise ClientGoneError
+
+
+def _full(name: str) -> str:
+    return name if ":" in name else f"{name}:latest"
+
+
+def _listed(name: str, model: _Model) -> dict[str, Any]:
+    return {"name": name, "model": name, "digest": model.digest, "size": 1000, "modified_at": "2025-01-01T00:00:00Z"}
+
+
+def _shown(model: _Model) -> dict[str, Any]:
+    lines = [
+        f"{name}    {json.dumps(one)}"
+        for name, value in model.parameters.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    return {
+        "modelfile": f"FROM /models/blobs/sha256-{'0' * 64}\n",
+        "system": model.system,
+        "template": model.template,
+        "messages": model.messages,
+        "parameters": "\n".join(lines),
+        "model_info": {"fake.context_length": 8192},
+    }
+
+
+def _vector(text: str) -> list[float]:
+    return [byte / 255 for byte in hashlib.sha256(text.encode()).digest()]
