@@ -82,6 +82,10 @@ class Call:
         self._line({**last, "prompt_eval_count": counted, "eval_count": answer_tokens, "load_duration": 0})
         self._handler.end_stream()
 
+    def stop(self) -> None:
+        """End the stream in good order, but without the line that says that the answer is whole."""
+        self._handler.end_stream()
+
     def raw(self, content: bytes) -> None:
         """Send bytes of any kind in the stream."""
         self._handler.chunk(content)
@@ -271,10 +275,10 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
-    def do_GET(self) -> None:  # noqa: N802 (the library's name)
+    def do_GET(self) -> None:
         self.fake.handle(self, self.path, {})
 
-    def do_POST(self) -> None:  # noqa: N802 (the library's name)
+    def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.fake.handle(self, self.path, json.loads(content))
 
