@@ -11,6 +11,7 @@
     ├── NotFoundError            not_found             what it is about
     ├── BusyError                busy                  too many questions at once
     ├── StorageError             storage_unavailable   knowledge.db
+    ├── CorpusError              corpus_invalid        options, manual or notes to be indexed
     ├── InternalError            internal              a fault of ours
     └── EngineError              engine_failed         the server that runs the models
         ├── EngineUnreachableError   engine_unreachable
@@ -94,6 +95,12 @@ class StorageError(TrinityError):
     """The knowledge database cannot be read or written."""
 
     code = "storage_unavailable"
+
+
+class CorpusError(TrinityError):
+    """A file of options, manual or notes cannot be used; the last good index stays."""
+
+    code = "corpus_invalid"
 
 
 class InternalError(TrinityError):

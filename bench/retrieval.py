@@ -1,0 +1,125 @@
+"""``make bench-retrieval``: how often a right option is found first, and among the first five.
+
+``--fit`` fits the ranking's weights on the project's own questions and writes ``modelfiles/ranking.toml``; the
+held-out questions have no part in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import fitting
+from bench.corpora import Labelled, held_out_questions, indexed, is_right, own_questions, retriever
+from nix_trinity.answering.retriever.ranking import FILE_NAME
+from nix_trinity.answering.retriever.retrieve import Retriever
+from nix_trinity.catalogue import modelfiles_dir
+from nix_trinity.knowledge.corpus.corpus import Corpus
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.retrieval", description=__doc__)
+    parser.add_argument("--fit", action="store_true", help="fit the weights on the project's own questions")
+    parser.add_argument("--misses", action="store_true", help="list the project's own questions that miss")
+    parser.add_argument("--without-notes", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        async with indexed(Path(folder), with_notes=not given.without_notes) as corpus:
+            print(f"full index: {time.perf_counter() - began:.2f} s, unpacking included")
+            began = time.perf_counter()
+            await corpus.refresh()
+            print(f"unchanged: {(time.perf_counter() - began) * 1e3:.0f} ms")
+            known = frozenset(option.name for option in await corpus.read(lambda index: index.all_options()))
+            if given.fit:
+                await fit(corpus, known)
+            search = retriever()
+            await report("own questions", own_questions(), corpus, search, known, misses=given.misses)
+            await report("held-out questions", held_out_questions(), corpus, search, known, misses=False)
+
+
+async def fit(corpus: Corpus, known: frozenset[str]) -> None:
+    """Fit the weights, say what cross-validation makes of them, and write them."""
+    search = retriever()
+    examples = []
+    for question in own_questions():
+        right = frozenset((*question.expected_options, *question.accept_also))
+        _, judged, *_ = await corpus.read(
+            lambda index, question=question: search.gather(index, question.question, "")  # type: ignore[misc]
+        )
+        examples.append(
+            fitting.Example(
+                question.id,
+                [values for _, values in judged],
+                [is_right(candidate.option.name, right, known) for candidate, _ in judged],
+            )
+        )
+    usable = [example for example in examples if any(example.right)]
+    print(f"fitting on {len(usable)} of {len(examples)} own questions: the others have no right candidate")
+    one, five = fitting.cross_validated(usable, folds=5)
+    print(f"cross-validated over those: first {one:.0%}, among five {five:.0%}")
+    weights = fitting.fitted(usable)
+    threshold = fitting.threshold(examples, weights)
+    path = modelfiles_dir() / FILE_NAME
+    path.write_text(fitting.as_toml(weights, threshold), encoding="utf-8")
+    print(f"wrote {path.name}")
+
+
+async def report(
+    title: str,
+    questions: Sequence[Labelled],
+    corpus: Corpus,
+    search: Retriever,
+    known: frozenset[str],
+    *,
+    misses: bool,
+) -> None:
+    places: dict[str, int | None] = {}
+    times = []
+    asked = [question for question in questions if question.expected_options]
+    for question in asked:
+        right = frozenset((*question.expected_options, *question.accept_also))
+        began = time.perf_counter()
+        found = await corpus.read(
+            lambda index, question=question: search.retrieve(index, question.question)  # type: ignore[misc]
+        )
+        times.append((time.perf_counter() - began) * 1e3)
+        names = [one.option.name for one in found.options]
+        places[question.id] = next((at for at, name in enumerate(names) if is_right(name, right, known)), None)
+        if misses and (places[question.id] is None or places[question.id] >= 5):  # type: ignore[operator]
+            print(f"\n{question.id} [{question.lang}] {question.question[:160]!r}")
+            print("   wanted:", *question.expected_options[:4], "at", places[question.id])
+            print("   found: ", *names[:5])
+            print("   terms: ", *(f"{term.stem}({','.join(v for v, _ in term.variants[:6])})" for term in found.query.terms))
+    print(f"\n{title}: {len(asked)} that have options")
+    for label, key in (("all", lambda _: "all"), ("kind", lambda q: q.kind), ("language", lambda q: q.lang)):
+        for name, line in _shares(asked, places, key).items():
+            print(f"  {label:8} {name:8} {line}")
+    times.sort()
+    print(f"  search: median {statistics.median(times):.1f} ms, 99th percentile {times[int(len(times) * 0.99)]:.1f} ms")
+
+
+def _shares(
+    questions: Sequence[Labelled], places: dict[str, int | None], key: Callable[[Labelled], str]
+) -> dict[str, str]:
+    groups: dict[str, list[int | None]] = defaultdict(list)
+    for question in questions:
+        groups[key(question)].append(places[question.id])
+    return {
+        name: f"first {_share(found, 1):4.0%}   among five {_share(found, 5):4.0%}   of {len(found)}"
+        for name, found in sorted(groups.items())
+    }
+
+
+def _share(places: Sequence[int | None], within: int) -> float:
+    return sum(place is not None and place < within for place in places) / len(places)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

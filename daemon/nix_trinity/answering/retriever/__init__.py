@@ -1,0 +1,1 @@
+"""Find what an answer is grounded in: the options, notes and passages that a question is about."""

@@ -1,0 +1,199 @@
+"""A question as the index is asked it: option names, terms with what else they may be called, and intent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nix_trinity.answering.retriever.pasted import looks_pasted, reduced, telling_lines
+from nix_trinity.answering.retriever.vocabulary import Vocabulary
+from nix_trinity.knowledge.corpus.words import attribute_words, folded, stem, unique, words
+
+# A name as options have it: at least one dot, attributes of letters or in quotes or placeholders.
+_NAME = re.compile(r"(?<![\w./@-])[a-z][A-Za-z0-9_-]*(?:\.(?:[A-Za-z_][\w'-]*|\"[^\"\s]+\"|<[\w-]+>|\*))+")
+_FILE_ENDING = re.compile(r"\.(?:nix|lock|conf|service|socket|timer|toml|json|ya?ml|sh|py|md|txt|org|com|net|io|so)$")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_SCRIPTS = (
+    ("ja", re.compile(r"[\u3040-\u30ff]")),
+    ("ko", re.compile(r"[\uac00-\ud7af]")),
+    ("zh", re.compile(r"[\u3400-\u9fff]")),
+    ("uk", re.compile(r"[іїєґ]", re.IGNORECASE)),
+    ("ru", re.compile(r"[а-яё]", re.IGNORECASE)),
+)
+_LONGEST_JOINED = 2
+_VARIANT_WEIGHT = 0.7
+_TRANSLATED_WEIGHT = 0.9
+_CORRECTED_WEIGHT = 0.8
+_MOST_TERMS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the question: its stem, and other stems that may stand for it, each with a weight up to 1."""
+
+    stem: str
+    variants: tuple[tuple[str, float], ...] = ()
+
+    def match(self, found: Iterable[str]) -> float:
+        """How well the term is matched by the best of ``found`` stems, from 0 to 1."""
+        there = set(found)
+        if self.stem in there:
+            return 1.0
+        return max((weight for variant, weight in self.variants if variant in there), default=0.0)
+
+    @property
+    def stems(self) -> list[str]:
+        """The stem and its variants."""
+        return [self.stem, *(variant for variant, _ in self.variants)]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What the retriever looks for."""
+
+    terms: tuple[Term, ...]
+    names: tuple[str, ...]
+    """What looks like an option's name in the question or the pasted text."""
+    turns_on: bool
+    language: str
+    pasted: str
+    """The pasted error, whole, for the notes' triggers; '' when nothing was pasted."""
+
+    @property
+    def stems(self) -> list[str]:
+        """All stems to search for."""
+        return unique(one for term in self.terms for one in term.stems)
+
+
+Known = Callable[[Sequence[str]], Mapping[str, int]]
+"""Says in how many documents each stem occurs."""
+Nearest = Callable[[str], Sequence[str]]
+"""Says which words of the index a word may be a misspelling of."""
+
+
+def analyse(question: str, attachment: str, *, vocabulary: Vocabulary, known: Known, nearest: Nearest) -> Query:
+    """Read a question. ``attachment`` is what was piped in; errors may stand in the question too."""
+    pasted = attachment if attachment.strip() else question if looks_pasted(question) else ""
+    asked = _asked(question)
+    error = " ".join(reduced(line) for line in telling_lines(pasted)[:4]) if pasted else ""
+    language = language_of(asked, vocabulary)
+    names = tuple(unique(_names(question) + _names("\n".join(telling_lines(pasted)))))[:8]
+    terms = _terms(_NAME.sub(_as_words, asked), language, vocabulary, known, nearest)
+    if error:
+        have = {term.stem for term in terms}
+        extra = _terms(_NAME.sub(_as_words, error), "en", vocabulary, known, lambda _: ())
+        terms = [*terms, *(term for term in extra if term.stem not in have)]
+    lowered = folded(question)
+    return Query(
+        terms=tuple(terms[:_MOST_TERMS]),
+        names=names,
+        turns_on=any(_holds(lowered, phrase) for phrase in vocabulary.turn_on),
+        language=language,
+        pasted=pasted,
+    )
+
+
+def language_of(text: str, vocabulary: Vocabulary) -> str:
+    """The language of ``text``, by its script, or by whose function words it has most of; ``en`` in doubt."""
+    for language, script in _SCRIPTS:
+        if len(script.findall(text)) >= 2:
+            return language
+    found = [word for word in re.findall(r"[^\W\d_]+", folded(text))]
+    counts = {
+        language: sum(word in stop_words for word in found) for language, stop_words in vocabulary.stop_words.items()
+    }
+    best = max(counts, key=lambda language: (counts[language], language == "en"), default="en")
+    return best if counts.get(best, 0) > counts.get("en", 0) else "en"
+
+
+def _asked(question: str) -> str:
+    """The question without the lines of an error that was pasted into it."""
+    if not looks_pasted(question):
+        return question
+    lines = question.splitlines()
+    telling = set(telling_lines(question))
+    kept = [line for line in lines if line.strip() not in telling]
+    return "\n".join(kept) if any("?" in line or len(line.split()) > 3 for line in kept) else question
+
+
+def _names(text: str) -> list[str]:
+    found = [match[0].removeprefix("config.") for match in _NAME.finditer(text)]
+    return [name for name in found if not _FILE_ENDING.search(name) and not name.startswith(("pkgs.", "lib."))]
+
+
+def _as_words(match: re.Match[str]) -> str:
+    return " ".join(word for attribute in match[0].split(".") for word in attribute_words(attribute))
+
+
+def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, nearest: Nearest) -> list[Term]:
+    found = _split(text, language, vocabulary)
+    stop = vocabulary.stop_words.get(language, frozenset()) | vocabulary.stop_words.get("en", frozenset())
+    content = [word for word in found if word not in stop and len(word) > 1] or found
+    stems = [stem(word) for word in content]
+    frequencies = known(unique([*stems, *(_joined(stems, at) for at in range(len(stems) - 1))]))
+    terms: dict[str, Term] = {}
+    for at, (word, one) in enumerate(zip(content, stems, strict=True)):
+        variants: dict[str, float] = {}
+        for meant in _translated(word, language, vocabulary):
+            for part in words(meant):
+                variants.setdefault(stem(part), _TRANSLATED_WEIGHT)
+                _add_synonyms(variants, (stem(part),), vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
+        for length in range(1, vocabulary.longest_phrase + 1):
+            for start in range(max(0, at - length + 1), at + 1):
+                phrase = tuple(stems[start : start + length])
+                if len(phrase) == length:
+                    _add_synonyms(variants, phrase, vocabulary, _VARIANT_WEIGHT)
+        for start in (at - 1, at):
+            if 0 <= start < len(stems) - 1 and frequencies.get(_joined(stems, start)):
+                variants.setdefault(_joined(stems, start), 1.0)
+        if not frequencies.get(one) and not variants:
+            for near in nearest(word):
+                variants.setdefault(stem(near), _CORRECTED_WEIGHT)
+                _add_synonyms(variants, (stem(near),), vocabulary, _CORRECTED_WEIGHT * _VARIANT_WEIGHT)
+        variants.pop(one, None)
+        terms.setdefault(one, Term(one, tuple(variants.items())))
+    return list(terms.values())
+
+
+def _joined(stems: Sequence[str], at: int) -> str:
+    return "".join(stems[at : at + _LONGEST_JOINED])
+
+
+def _add_synonyms(into: dict[str, float], phrase: tuple[str, ...], vocabulary: Vocabulary, weight: float) -> None:
+    for meant in vocabulary.synonyms.get(phrase, ()):
+        into.setdefault(meant, weight)
+
+
+def _translated(word: str, language: str, vocabulary: Vocabulary) -> Sequence[str]:
+    lexicon = vocabulary.lexicons.get(language)
+    return lexicon.translate(word) if lexicon is not None else ()
+
+
+def _split(text: str, language: str, vocabulary: Vocabulary) -> list[str]:
+    """The words of ``text``; what is written without spaces is cut by the longest known words."""
+    found: list[str] = []
+    lexicon = vocabulary.lexicons.get(language)
+    for word in words(text):
+        if lexicon is None or not _CJK.search(word):
+            found.append(word)
+            continue
+        for run in re.findall(r"[a-z0-9]+|[^a-z0-9]+", word):
+            found.extend([run] if run.isascii() else _cut(run, lexicon.whole, lexicon.longest))
+    return found
+
+
+def _cut(run: str, known: Mapping[str, object], longest: int) -> list[str]:
+    found, at = [], 0
+    while at < len(run):
+        length = next((n for n in range(min(longest, len(run) - at), 0, -1) if run[at : at + n] in known), 0)
+        if length:
+            found.append(run[at : at + length])
+        at += length or 1
+    return found
+
+
+def _holds(text: str, phrase: str) -> bool:
+    if not phrase.isascii():
+        return phrase in text
+    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text) is not None

@@ -1,0 +1,187 @@
+"""From a question to what its answer is grounded in: gather candidates in several ways, then rank them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from nix_trinity.answering.retriever.features import Hints, features
+from nix_trinity.answering.retriever.query import Query, analyse
+from nix_trinity.answering.retriever.ranking import Ranking
+from nix_trinity.answering.retriever.vocabulary import Vocabulary
+from nix_trinity.knowledge.corpus.search import Candidate, Found, IndexReader
+from nix_trinity.knowledge.options import Option
+
+_BY_TEXT = 80
+_BY_MAIN_TEXT = 60
+_BY_GROUP = 25
+_OF_GROUP = 12
+_MOST_NOTES = 4
+_MOST_MANUAL = 4
+_MOST_CANDIDATES = 320
+# BM25 below which a note only shares a common word with the question.
+_LEAST_NOTE_SCORE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An option, how well it fits, and why."""
+
+    option: Option
+    score: float
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What was found: options and notes best first. ``confident``: the best option passes the threshold."""
+
+    query: Query
+    options: tuple[Ranked, ...] = ()
+    notes: tuple[Found, ...] = ()
+    manual: tuple[Found, ...] = ()
+    confident: bool = False
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Candidates, gathered with what each search said of them."""
+
+    hints: dict[int, Hints] = field(default_factory=dict)
+
+    def add(self, number: int, **said: float | int) -> None:
+        old = self.hints.get(number, Hints())
+        # The first search that finds an option gives its rank; the strongest vote counts.
+        new = {
+            name: value if getattr(old, name) in (None, 0.0) else max(getattr(old, name), value)
+            if isinstance(value, float)
+            else getattr(old, name)
+            for name, value in said.items()
+        }
+        self.hints[number] = replace(old, **new)
+
+
+class Retriever:
+    """Everything a search needs besides the index."""
+
+    def __init__(self, vocabulary: Vocabulary, ranking: Ranking) -> None:
+        self._vocabulary = vocabulary
+        self._ranking = ranking
+
+    def retrieve(
+        self,
+        index: IndexReader,
+        question: str,
+        attachment: str = "",
+        *,
+        limit: int = 20,
+        near: Sequence[int] = (),
+        past: Mapping[str, float] | None = None,
+    ) -> Retrieved:
+        """Search. ``near`` are options whose vectors are nearest; ``past`` names that past answers had.
+
+        Call it in the index's thread (``Corpus.read``).
+        """
+        query, gathered, notes, manual = self.gather(index, question, attachment, near=near, past=past or {})
+        ranked = sorted(
+            (Ranked(candidate.option, self._ranking.score(values), values) for candidate, values in gathered),
+            key=lambda one: (-one.score, len(one.option.path), one.option.name),
+        )
+        confident = bool(ranked) and ranked[0].score >= self._ranking.threshold
+        return Retrieved(query, tuple(ranked[:limit]), tuple(notes), tuple(manual), confident)
+
+    def gather(
+        self,
+        index: IndexReader,
+        question: str,
+        attachment: str,
+        *,
+        near: Sequence[int] = (),
+        past: Mapping[str, float] | None = None,
+    ) -> tuple[Query, list[tuple[Candidate, dict[str, float]]], list[Found], list[Found]]:
+        """The query, all candidates with their features, the notes and the manual's passages."""
+        query = analyse(
+            question,
+            attachment,
+            vocabulary=self._vocabulary,
+            known=lambda stems: index.frequencies(stems),
+            nearest=lambda word: index.nearest_words(word),
+        )
+        weights = term_weights(query, index)
+        notes = self._notes(index, query)
+        manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
+        pool = _Pool()
+        self._by_name(index, query, pool)
+        for note, fit in notes:
+            _vote(index, pool, note.options, note=fit)
+        for passage in manual[:2]:
+            _vote(index, pool, passage.options, manual=1.0)
+        for name, share in (past or {}).items():
+            _vote(index, pool, (name,), past=share)
+        for rank, number in enumerate(near):
+            pool.add(number, vector_rank=rank)
+        for rank, group in enumerate(index.groups_by_text(query.stems, limit=_BY_GROUP)):
+            for number in index.options_of(group, limit=_OF_GROUP):
+                pool.add(number, group_rank=rank)
+        for rank, number in enumerate(index.options_by_text(query.stems, limit=_BY_TEXT)):
+            pool.add(number, text_rank=rank)
+        for rank, number in enumerate(index.options_by_text(query.stems, limit=_BY_MAIN_TEXT, main_only=True)):
+            pool.add(number, text_rank=rank)
+        candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
+        judged = [
+            (candidate, features(query, weights, candidate, pool.hints[candidate.id])) for candidate in candidates
+        ]
+        return query, judged, [note for note, _ in notes], manual
+
+    def _notes(self, index: IndexReader, query: Query) -> list[tuple[Found, float]]:
+        """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
+        triggered = index.notes_triggered(query.pasted) if query.pasted else []
+        found = {note.id: (note, 1.0 if rank == 0 else 0.7) for rank, note in enumerate(triggered[:2])}
+        by_text = index.passages_by_text(query.stems, kind="note", limit=_MOST_NOTES)
+        for rank, note in enumerate(by_text):
+            if note.score >= _LEAST_NOTE_SCORE:
+                found.setdefault(note.id, (note, min(note.score / 25, 0.9) / (1 + rank)))
+        return list(found.values())[:_MOST_NOTES]
+
+    def _by_name(self, index: IndexReader, query: Query, pool: _Pool) -> None:
+        for name in query.names:
+            parts = name.split(".")
+            # The name itself; else the nearest parent that is one: nix.settings.x stands below nix.settings.
+            for length in range(len(parts), 0, -1):
+                shorter = ".".join(parts[:length])
+                numbers = index.options_named(shorter) or index.options_of(shorter, limit=_OF_GROUP)
+                for place, number in enumerate(numbers):
+                    pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
+                if numbers:
+                    break
+
+
+def term_weights(query: Query, index: IndexReader) -> dict[str, float]:
+    """How much each term tells, from 0 to 1: its inverse document frequency, by its rarest stem.
+
+    The formula is BM25's (Robertson and Zaragoza 2009, equation 3.3), divided by its greatest value. A term of
+    which no stem is in the index weighs nothing: no option can match it.
+    """
+    count = max(index.count(), 1)
+    frequencies = index.frequencies(query.stems)
+    most = math.log((count + 0.5) / 1.5)
+    weights = {}
+    for term in query.terms:
+        known = [frequencies[one] for one in term.stems if one in frequencies]
+        if known:
+            often = frequencies.get(term.stem) or min(known)
+            weights[term.stem] = max(math.log((count - often + 0.5) / (often + 0.5)), 0.05) / most if most > 0 else 1.0
+    return weights
+
+
+def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) -> None:
+    for place, name in enumerate(names[:12]):
+        parts = name.split(".")
+        # A freeform child is not in the list; its parent is.
+        for length in range(len(parts), 1, -1):
+            numbers = index.options_named(".".join(parts[:length]))
+            if numbers:
+                for number in numbers:
+                    pool.add(number, **{key: value * (1.0 if place < 3 else 0.6) for key, value in said.items()})
+                break

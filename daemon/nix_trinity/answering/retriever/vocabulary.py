@@ -1,0 +1,92 @@
+"""The words that people use for what option names call otherwise: ``modelfiles/vocabulary.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from nix_trinity.errors import CatalogueError
+from nix_trinity.knowledge.corpus.words import folded, stem, words
+
+FILE_NAME = "vocabulary.toml"
+_Phrase = tuple[str, ...]
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    synonyms: dict[str, list[str]]
+    languages: dict[str, dict[str, list[str]]]
+    stop_words: dict[str, list[str]]
+    turn_on: dict[str, list[str]]
+    turn_off: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """One language's words and their English ones: whole words, and beginnings of words, longest first."""
+
+    whole: Mapping[str, Sequence[str]]
+    beginnings: Mapping[str, Sequence[str]]
+    longest: int
+
+    def translate(self, word: str) -> Sequence[str]:
+        """The English words for ``word``; none when it is not known."""
+        if word in self.whole:
+            return self.whole[word]
+        for length in range(min(len(word), self.longest), 2, -1):
+            if word[:length] in self.beginnings:
+                return self.beginnings[word[:length]]
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All of the file, folded and stemmed as the index is."""
+
+    synonyms: Mapping[_Phrase, Sequence[str]]
+    """A word or phrase, as stems, and the stems that stand for it in option names."""
+    lexicons: Mapping[str, Lexicon]
+    stop_words: Mapping[str, frozenset[str]]
+    turn_on: frozenset[str]
+    turn_off: frozenset[str]
+    longest_phrase: int
+
+
+def load_vocabulary(path: Path) -> Vocabulary:
+    """Read the vocabulary.
+
+    :raises CatalogueError: the file is not there or does not have its form.
+    """
+    try:
+        file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise CatalogueError(
+            f"{path}: the vocabulary cannot be used: {error}.", "Install NixTrinity anew: this file is part of it."
+        ) from error
+    synonyms = {
+        tuple(stem(word) for word in words(phrase)): tuple(stem(word) for text in meant for word in words(text))
+        for phrase, meant in file.synonyms.items()
+    }
+    return Vocabulary(
+        synonyms=synonyms,
+        lexicons={language: _lexicon(entries) for language, entries in file.languages.items()},
+        stop_words={
+            language: frozenset(folded(word) for word in entries) for language, entries in file.stop_words.items()
+        },
+        turn_on=_phrases(file.turn_on),
+        turn_off=_phrases(file.turn_off),
+        longest_phrase=max((len(phrase) for phrase in synonyms), default=1),
+    )
+
+
+def _lexicon(entries: Mapping[str, Sequence[str]]) -> Lexicon:
+    whole = {folded(word): tuple(meant) for word, meant in entries.items() if not word.endswith("*")}
+    beginnings = {folded(word[:-1]): tuple(meant) for word, meant in entries.items() if word.endswith("*")}
+    return Lexicon(whole, beginnings, max((len(word) for word in (*whole, *beginnings)), default=0))
+
+
+def _phrases(by_language: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    return frozenset(folded(phrase) for phrases in by_language.values() for phrase in phrases)

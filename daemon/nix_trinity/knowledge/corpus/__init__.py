@@ -1,0 +1,1 @@
+"""What answers are grounded in: options, manual, notes, and their index."""

@@ -1,0 +1,229 @@
+"""The door to the index: bring it up to date, and let the retriever read it.
+
+The index is a file of its own beside knowledge.db: it is made from other files, so it needs no back-up, no
+sync at every write, and is simply made anew when it is damaged. Where nothing can be written it is in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+import structlog
+
+from nix_trinity.errors import CorpusError
+from nix_trinity.knowledge.corpus import notes, options_json
+from nix_trinity.knowledge.corpus.ingest import Outcome, Source, SourceFile, ingest_file
+from nix_trinity.knowledge.corpus.option_rows import fill_options
+from nix_trinity.knowledge.corpus.passage_rows import fill_manual, fill_note, remove_source
+from nix_trinity.knowledge.corpus.search import IndexReader
+
+FILE_NAME = "index.db"
+# Counted up with schema.sql; an index of another form is made anew.
+_FORM = 1
+_MOST_MANUAL_FILE_BYTES = 4 << 20
+_MOST_FILES = 5_000
+
+Result = TypeVar("Result")
+_log = structlog.get_logger("corpus")
+
+_DAMAGED = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError)
+
+_FILLERS: dict[str, tuple[int, Callable[[apsw.Connection, Source, bytes], Outcome]]] = {
+    "options": (options_json.MOST_BYTES, fill_options),
+    "manual": (_MOST_MANUAL_FILE_BYTES, fill_manual),
+    "notes": (notes.MOST_BYTES, fill_note),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusPlaces:
+    """Where the corpus comes from; '' for none. ``notes`` are folders, ours first."""
+
+    options: str = ""
+    home_manager_options: str = ""
+    manual: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusStatus:
+    """What is indexed, and what could not be."""
+
+    options: int
+    notes: int
+    manual_passages: int
+    release: str | None
+    problems: tuple[str, ...]
+
+
+class Corpus:
+    """The index, used from one thread that is not the event loop's."""
+
+    def __init__(self, directory: Path, places: CorpusPlaces) -> None:
+        self._path = directory / FILE_NAME
+        self._places = places
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="corpus")
+        self._connection: apsw.Connection | None = None
+        self._reader: IndexReader | None = None
+        self._refreshed = asyncio.Event()
+        self.problems: tuple[str, ...] = ()
+
+    async def refresh(self) -> None:
+        """Index what changed. What cannot be used is logged, and told by :attr:`problems`; it never raises."""
+        try:
+            self.problems = await asyncio.get_running_loop().run_in_executor(self._worker, self._refresh)
+        finally:
+            self._refreshed.set()
+
+    async def read(self, work: Callable[[IndexReader], Result]) -> Result:
+        """Run ``work`` in the index's thread, once the index was brought up to date.
+
+        :raises CorpusError: the index cannot be read; nothing was searched.
+        """
+        await self._refreshed.wait()
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._read, work)
+
+    async def status(self) -> CorpusStatus | None:
+        """What is indexed; None while the first look at the files is not over."""
+        if not self._refreshed.is_set():
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._status)
+
+    async def close(self) -> None:
+        """Finish what is running and close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._worker, self._close)
+        self._worker.shutdown()
+
+    def _read(self, work: Callable[[IndexReader], Result]) -> Result:
+        try:
+            connection = self._opened()
+            if self._reader is None:
+                self._reader = IndexReader(connection)
+            return work(self._reader)
+        except apsw.Error as error:
+            self._close()
+            raise CorpusError(
+                f"The index {self._path} cannot be read: {error}. Nothing was searched.",
+                f"It is made anew after: rm {self._path}; systemctl restart nix-trinity",
+                code="search_failed",
+            ) from error
+
+    def _refresh(self) -> tuple[str, ...]:
+        problems: list[str] = []
+        began = time.monotonic()
+        changed = 0
+        files = list(_files(self._places, problems))
+        for file in files:
+            most_bytes, fill = _FILLERS[file.kind]
+            try:
+                connection = self._opened()
+                with connection:
+                    changed += ingest_file(
+                        connection, file, now_ms=int(time.time() * 1000), most_bytes=most_bytes, fill=fill
+                    )
+            except CorpusError as error:
+                problems.append(error.message)
+            except apsw.Error as error:
+                self._close()
+                problems.append(f"{file.path}: the index {self._path} cannot be written: {error}.")
+        changed += self._drop_others({str(file.path) for file in files})
+        self._reader = None
+        if changed or problems:
+            _log.info("indexed", files=changed, seconds=round(time.monotonic() - began, 2), problems=problems or None)
+        return tuple(problems)
+
+    def _drop_others(self, paths: set[str]) -> int:
+        """Forget the files that the configuration no longer names, or that are gone from a folder."""
+        dropped = 0
+        connection = self._opened()
+        with connection:
+            for number, path in connection.execute("SELECT id, path FROM sources").fetchall():
+                if path not in paths:
+                    remove_source(connection, number)
+                    dropped += 1
+        return dropped
+
+    def _status(self) -> CorpusStatus:
+        connection = self._opened()
+        counts = dict(connection.execute("SELECT kind, sum(entries) FROM sources GROUP BY kind").fetchall())
+        return CorpusStatus(
+            options=counts.get("options", 0),
+            notes=counts.get("notes", 0),
+            manual_passages=counts.get("manual", 0),
+            release=IndexReader(connection).release(),
+            problems=self.problems,
+        )
+
+    def _opened(self) -> apsw.Connection:
+        if self._connection is None:
+            try:
+                self._connection = _connect(str(self._path))
+            except _DAMAGED:
+                self._connection = self._made_anew()
+            except apsw.Error as error:
+                _log.warning("the index is kept in memory", error=str(error), path=str(self._path))
+                self._connection = _connect(":memory:")
+        return self._connection
+
+    def _made_anew(self) -> apsw.Connection:
+        _log.warning("the index is damaged or of another form; it is made anew", path=str(self._path))
+        for file in (self._path, *(self._path.with_name(f"{FILE_NAME}-{part}") for part in ("wal", "shm"))):
+            file.unlink(missing_ok=True)
+        return _connect(str(self._path))
+
+    def _close(self) -> None:
+        connection, self._connection, self._reader = self._connection, None, None
+        if connection is not None:
+            connection.close()
+
+
+def _connect(path: str) -> apsw.Connection:
+    connection = apsw.Connection(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+        form = int(connection.pragma("user_version"))
+        if form == 0:
+            schema = (resources.files("nix_trinity.knowledge.corpus") / "schema.sql").read_text(encoding="utf-8")
+            with connection:
+                connection.execute(schema)
+                connection.pragma("user_version", _FORM)
+        elif form != _FORM:
+            raise apsw.SQLError(f"form {form} of the index, where {_FORM} is known")
+        # A write that changes nothing tells a file that is read-only, damaged or on a full disk.
+        connection.execute("UPDATE sources SET path = path WHERE id = 0")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _files(places: CorpusPlaces, problems: list[str]) -> Iterator[SourceFile]:
+    if places.options:
+        yield SourceFile(Path(places.options), "options", "nixos")
+    if places.home_manager_options:
+        yield SourceFile(Path(places.home_manager_options), "options", "home-manager")
+    for kind, origin, folder in (
+        *((("manual", "nixos", places.manual),) if places.manual else ()),
+        *(("notes", "notes", folder) for folder in places.notes),
+    ):
+        try:
+            yield from (SourceFile(path, kind, origin) for path in _markdown(Path(folder)))
+        except OSError as error:
+            problems.append(f"{folder}: cannot be read: {error.strerror}.")
+
+
+def _markdown(folder: Path) -> Sequence[Path]:
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "there is no such folder")
+    found = sorted(path for path in folder.rglob("*.md") if path.is_file())
+    return found[:_MOST_FILES]
