@@ -7,7 +7,7 @@ Each feature lies between 0 and about 1. How much each counts is fitted on label
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.query import Query
@@ -33,6 +33,7 @@ class Hints:
     """What the searches say of one option; ranks count from 0, None where it was not among the finds."""
 
     text_rank: int | None = None
+    main_rank: int | None = None
     group_rank: int | None = None
     vector_rank: int | None = None
     note: float = 0.0
@@ -43,47 +44,61 @@ class Hints:
     """1 when the question has its very name, less for one that is near."""
 
 
-def features(query: Query, weights: Mapping[str, float], candidate: Candidate, hints: Hints) -> dict[str, float]:
-    """The features of one candidate. ``weights`` are the terms' own: how rare each is in the index."""
+@dataclass(frozen=True, slots=True)
+class WeighedTerm:
+    """A term with what each of its stems is worth where it is found, the most first."""
+
+    stem: str
+    importance: float
+    values: tuple[tuple[str, float], ...]
+
+    def found_in(self, stems: Set[str]) -> float:
+        """What the best of its stems among ``stems`` is worth."""
+        for one, value in self.values:
+            if one in stems:
+                return value
+        return 0.0
+
+
+def features(query: Query, terms: Sequence[WeighedTerm], candidate: Candidate, hints: Hints) -> dict[str, float]:
+    """The features of one candidate."""
     path = candidate.option.path
     name = set(candidate.name_stems)
     last = {stem(word) for word in attribute_words(path[-1])}
     set_words = _stems(path[:-1]) - _EMPTY
-    matched = {term.stem: term.match(name) for term in query.terms}
-    summary = {term.stem: term.match(candidate.summary_stems) for term in query.terms}
     own = name - _EMPTY
-    whole = sum(weights.get(term.stem, 0.0) for term in query.terms) or 1.0
-
-    def covered(by: Mapping[str, float]) -> float:
-        return sum(weights.get(one, 0.0) * share for one, share in by.items()) / whole
-
-    asked = {one for term in query.terms for one in term.stems}
-    direct = {term.stem for term in query.terms}
-    explained = len(own & asked) / len(own) if own else 0.0
-    rarest = max(query.terms, key=lambda term: weights.get(term.stem, 0.0), default=None)
-    core = path[0] in _CORE
+    whole = sum(term.importance for term in terms) or 1.0
+    in_name = [term.found_in(name) for term in terms]
+    in_summary = [term.found_in(candidate.summary_stems) for term in terms]
+    said = {term.stem for term in terms}
+    meant = {one for term in terms for one, _ in term.values}
+    rarest = max(range(len(terms)), key=lambda at: terms[at].importance, default=None)
     is_enable = path[-1] == "enable"
+    set_whole = bool(set_words) and set_words <= meant
     return {
-        "name": covered(matched),
-        "name_said": covered({one: float(one in name) for one in direct}),
-        "last": covered({term.stem: term.match(last) for term in query.terms}),
-        "set": covered({term.stem: term.match(set_words) for term in query.terms}),
-        "summary": covered(summary),
-        "either": covered({one: max(matched[one], summary[one]) for one in matched}),
-        "explained": explained,
-        "set_whole": float(bool(set_words) and set_words <= asked),
-        "set_said": float(bool(set_words) and set_words <= direct),
-        "rarest": max(matched[rarest.stem], 0.5 * summary[rarest.stem]) if rarest is not None else 0.0,
+        "name": sum(in_name) / whole,
+        "name_said": sum(term.importance for term in terms if term.stem in name) / whole,
+        "name_best": max(in_name, default=0.0),
+        "last": sum(term.found_in(last) for term in terms) / whole,
+        "set": sum(term.found_in(set_words) for term in terms) / whole,
+        "summary": sum(in_summary) / whole,
+        "either": sum(map(max, in_name, in_summary)) / whole,
+        "explained": len(own & meant) / len(own) if own else 0.0,
+        "explained_said": len(own & said) / len(own) if own else 0.0,
+        "set_whole": float(set_whole),
+        "set_said": float(bool(set_words) and set_words <= said),
+        "rarest": 0.0 if rarest is None else max(in_name[rarest], 0.5 * in_summary[rarest]),
         "depth": min(max(len(path) - 2, 0), 5) / 5,
         "placeholder": float(any(part.startswith("<") or part == "*" for part in path)),
         "enable": float(is_enable),
         "enable_asked": float(is_enable and query.turns_on),
-        "enable_whole": float(is_enable and bool(set_words) and set_words <= asked),
-        "core": float(core),
+        "enable_whole": float(is_enable and set_whole),
+        "core": float(path[0] in _CORE),
         "program": float(path[0] == "programs"),
-        "plumbing": float(path[-1] in _PLUMBING and not last & direct),
+        "plumbing": float(path[-1] in _PLUMBING and not last & said),
         "mentions": min(math.log1p(candidate.mentions) / 4, 1.0),
         "text": _reciprocal(hints.text_rank),
+        "main_text": _reciprocal(hints.main_rank),
         "group": _reciprocal(hints.group_rank),
         "vector": _reciprocal(hints.vector_rank),
         "note": hints.note,

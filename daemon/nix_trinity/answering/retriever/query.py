@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.pasted import looks_pasted, reduced, telling_lines
@@ -25,27 +25,25 @@ _LONGEST_JOINED = 2
 _VARIANT_WEIGHT = 0.7
 _TRANSLATED_WEIGHT = 0.9
 _CORRECTED_WEIGHT = 0.8
+_PHRASE_WEIGHT = 0.9
+_WEAK_FACTOR = 0.35
 _MOST_TERMS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the question: its stem, and other stems that may stand for it, each with a weight up to 1."""
+    """A word or phrase of the question: its stem, and others that may stand for it, each with a share up to 1."""
 
     stem: str
     variants: tuple[tuple[str, float], ...] = ()
-
-    def match(self, found: Iterable[str]) -> float:
-        """How well the term is matched by the best of ``found`` stems, from 0 to 1."""
-        there = set(found)
-        if self.stem in there:
-            return 1.0
-        return max((weight for variant, weight in self.variants if variant in there), default=0.0)
+    factor: float = 1.0
+    """How much it counts: less for an everyday word, and for one whose phrase is a term already."""
 
     @property
     def stems(self) -> list[str]:
-        """The stem and its variants."""
-        return [self.stem, *(variant for variant, _ in self.variants)]
+        """What to search for: the stem, unless it is a phrase, and its variants."""
+        own = [] if " " in self.stem else [self.stem]
+        return [*own, *(variant for variant, _ in self.variants)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +126,28 @@ def _as_words(match: re.Match[str]) -> str:
 
 def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, nearest: Nearest) -> list[Term]:
     found = _split(text, language, vocabulary)
+    stems = [stem(word) for word in found]
     stop = vocabulary.stop_words.get(language, frozenset()) | vocabulary.stop_words.get("en", frozenset())
-    content = [word for word in found if word not in stop and len(word) > 1] or found
-    stems = [stem(word) for word in content]
+    said = [at for at, word in enumerate(found) if word not in stop and len(word) > 1]
     frequencies = known(unique([*stems, *(_joined(stems, at) for at in range(len(stems) - 1))]))
     terms: dict[str, Term] = {}
-    for at, (word, one) in enumerate(zip(content, stems, strict=True)):
+    in_phrase = set[int]()
+    for at, length in _phrases(stems, vocabulary):
         variants: dict[str, float] = {}
+        _add_synonyms(variants, tuple(stems[at : at + length]), vocabulary, _PHRASE_WEIGHT)
+        terms[" ".join(stems[at : at + length])] = Term(" ".join(stems[at : at + length]), tuple(variants.items()))
+        in_phrase.update(range(at, at + length))
+    for at in said or range(len(found)):
+        word, one = found[at], stems[at]
+        variants = {}
         for meant in _translated(word, language, vocabulary):
-            for part in words(meant):
-                variants.setdefault(stem(part), _TRANSLATED_WEIGHT)
-                _add_synonyms(variants, (stem(part),), vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
-        for length in range(1, vocabulary.longest_phrase + 1):
-            for start in range(max(0, at - length + 1), at + 1):
-                phrase = tuple(stems[start : start + length])
-                if len(phrase) == length:
-                    _add_synonyms(variants, phrase, vocabulary, _VARIANT_WEIGHT)
+            parts = tuple(stem(part) for part in words(meant))
+            for part in parts:
+                variants.setdefault(part, _TRANSLATED_WEIGHT)
+            for part in {parts, *((part,) for part in parts)}:
+                _add_synonyms(variants, part, vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
+        if at not in in_phrase:
+            _add_synonyms(variants, (one,), vocabulary, _VARIANT_WEIGHT)
         for start in (at - 1, at):
             if 0 <= start < len(stems) - 1 and frequencies.get(_joined(stems, start)):
                 variants.setdefault(_joined(stems, start), 1.0)
@@ -152,8 +156,21 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
                 variants.setdefault(stem(near), _CORRECTED_WEIGHT)
                 _add_synonyms(variants, (stem(near),), vocabulary, _CORRECTED_WEIGHT * _VARIANT_WEIGHT)
         variants.pop(one, None)
-        terms.setdefault(one, Term(one, tuple(variants.items())))
+        weak = at in in_phrase or word in vocabulary.weak_words
+        terms.setdefault(one, Term(one, tuple(variants.items()), _WEAK_FACTOR if weak else 1.0))
     return list(terms.values())
+
+
+def _phrases(stems: Sequence[str], vocabulary: Vocabulary) -> list[tuple[int, int]]:
+    """Where phrases of two words and more with synonyms stand, the longest first at each place."""
+    found, at = [], 0
+    while at < len(stems):
+        longest = min(vocabulary.longest_phrase, len(stems) - at)
+        length = next((n for n in range(longest, 1, -1) if tuple(stems[at : at + n]) in vocabulary.synonyms), 0)
+        if length:
+            found.append((at, length))
+        at += length or 1
+    return found
 
 
 def _joined(stems: Sequence[str], at: int) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nix_trinity.answering.retriever.features import Hints, features
+from nix_trinity.answering.retriever.features import Hints, WeighedTerm, features
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
@@ -15,11 +15,12 @@ from nix_trinity.knowledge.options import Option
 
 _BY_TEXT = 80
 _BY_MAIN_TEXT = 60
-_BY_GROUP = 25
-_OF_GROUP = 12
+_BY_GROUP = 30
+_OF_GROUP = 6
 _MOST_NOTES = 4
 _MOST_MANUAL = 4
 _MOST_CANDIDATES = 320
+_MOST_STEMS = 32
 # BM25 below which a note only shares a common word with the question.
 _LEAST_NOTE_SCORE = 4.0
 
@@ -108,7 +109,7 @@ class Retriever:
             known=lambda stems: index.frequencies(stems),
             nearest=lambda word: index.nearest_words(word),
         )
-        weights = term_weights(query, index)
+        terms = weighed(query, index)
         notes = self._notes(index, query)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = _Pool()
@@ -121,17 +122,16 @@ class Retriever:
             _vote(index, pool, (name,), past=share)
         for rank, number in enumerate(near):
             pool.add(number, vector_rank=rank)
-        for rank, group in enumerate(index.groups_by_text(query.stems, limit=_BY_GROUP)):
+        stems = _most_telling(terms)
+        for rank, number in enumerate(index.options_by_text(stems, limit=_BY_TEXT)):
+            pool.add(number, text_rank=rank)
+        for rank, number in enumerate(index.options_by_text(stems, limit=_BY_MAIN_TEXT, main_only=True)):
+            pool.add(number, main_rank=rank)
+        for rank, group in enumerate(index.groups_by_text(stems, limit=_BY_GROUP)):
             for number in index.options_of(group, limit=_OF_GROUP):
                 pool.add(number, group_rank=rank)
-        for rank, number in enumerate(index.options_by_text(query.stems, limit=_BY_TEXT)):
-            pool.add(number, text_rank=rank)
-        for rank, number in enumerate(index.options_by_text(query.stems, limit=_BY_MAIN_TEXT, main_only=True)):
-            pool.add(number, text_rank=rank)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
-        judged = [
-            (candidate, features(query, weights, candidate, pool.hints[candidate.id])) for candidate in candidates
-        ]
+        judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
         return query, judged, [note for note, _ in notes], manual
 
     def _notes(self, index: IndexReader, query: Query) -> list[tuple[Found, float]]:
@@ -157,22 +157,37 @@ class Retriever:
                     break
 
 
-def term_weights(query: Query, index: IndexReader) -> dict[str, float]:
-    """How much each term tells, from 0 to 1: its inverse document frequency, by its rarest stem.
+def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:
+    """How much each term tells, from 0 to 1: the inverse document frequency of its stems.
 
     The formula is BM25's (Robertson and Zaragoza 2009, equation 3.3), divided by its greatest value. A term of
-    which no stem is in the index weighs nothing: no option can match it.
+    which no stem is in the index is left out: no option can match it.
     """
-    count = max(index.count(), 1)
+    count = max(index.count(), 2)
     frequencies = index.frequencies(query.stems)
     most = math.log((count + 0.5) / 1.5)
-    weights = {}
+
+    def rarity(one: str) -> float:
+        often = frequencies[one]
+        return max(math.log((count - often + 0.5) / (often + 0.5)), 0.05) / most
+
+    terms = []
     for term in query.terms:
-        known = [frequencies[one] for one in term.stems if one in frequencies]
-        if known:
-            often = frequencies.get(term.stem) or min(known)
-            weights[term.stem] = max(math.log((count - often + 0.5) / (often + 0.5)), 0.05) / most if most > 0 else 1.0
-    return weights
+        shares = [(term.stem, 1.0), *term.variants]
+        values = [(one, share * rarity(one) * term.factor) for one, share in shares if one in frequencies]
+        if values:
+            values.sort(key=lambda pair: -pair[1])
+            terms.append(WeighedTerm(term.stem, values[0][1], tuple(values)))
+    return terms
+
+
+def _most_telling(terms: Sequence[WeighedTerm]) -> list[str]:
+    """The stems to search for: common ones cost time and tell nothing, so the rarest are enough."""
+    values: dict[str, float] = {}
+    for term in terms:
+        for one, value in term.values:
+            values[one] = max(values.get(one, 0.0), value)
+    return sorted(values, key=lambda one: -values[one])[:_MOST_STEMS]
 
 
 def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) -> None:

@@ -22,6 +22,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     stop_words: dict[str, list[str]]
     turn_on: dict[str, list[str]]
     turn_off: dict[str, list[str]]
+    weak_words: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Vocabulary:
     stop_words: Mapping[str, frozenset[str]]
     turn_on: frozenset[str]
     turn_off: frozenset[str]
+    weak_words: frozenset[str]
+    """Everyday English words: rare in descriptions of options, and telling nothing all the same."""
     longest_phrase: int
 
 
@@ -74,10 +77,11 @@ def load_vocabulary(path: Path) -> Vocabulary:
         synonyms=synonyms,
         lexicons={language: _lexicon(entries) for language, entries in file.languages.items()},
         stop_words={
-            language: frozenset(folded(word) for word in entries) for language, entries in file.stop_words.items()
+            language: frozenset(part for word in entries for part in (folded(word), *words(word)[:1])) for language, entries in file.stop_words.items()
         },
         turn_on=_phrases(file.turn_on),
         turn_off=_phrases(file.turn_off),
+        weak_words=frozenset(folded(word) for word in file.weak_words),
         longest_phrase=max((len(phrase) for phrase in synonyms), default=1),
     )
 

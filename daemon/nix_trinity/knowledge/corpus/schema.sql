@@ -68,8 +68,8 @@ CREATE INDEX changes_by_name ON changes (name);
 CREATE TABLE words (word TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 -- The texts are stems already, joined by spaces, so that SQLite only has to split them.
-CREATE VIRTUAL TABLE options_text USING fts5 (name, summary, rest, content='', contentless_delete=1, detail=column, tokenize='unicode61 remove_diacritics 0');
-CREATE VIRTUAL TABLE groups_text USING fts5 (name, text, content='', contentless_delete=1, detail=column, tokenize='unicode61 remove_diacritics 0');
-CREATE VIRTUAL TABLE passages_text USING fts5 (title, asked, body, content='', contentless_delete=1, detail=column, tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE options_text USING fts5 (name, summary, rest, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE groups_text USING fts5 (name, text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
+CREATE VIRTUAL TABLE passages_text USING fts5 (title, asked, body, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE options_terms USING fts5vocab (options_text, row);
 CREATE VIRTUAL TABLE passages_terms USING fts5vocab (passages_text, row);

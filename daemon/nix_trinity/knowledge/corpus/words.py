@@ -11,7 +11,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-_WORD = re.compile(r"[^\W_]+(?:[-_'’][^\W_]+)*")
+_WORD = re.compile(r"[^\W_]+(?:[-_][^\W_]+)*")
+# What follows an apostrophe in English carries nothing: doesn't, user's, I'd.
+_CONTRACTION = re.compile(r"(?<=[a-z])['’](?:s|t|d|m|ll|re|ve)\b")
 _PART = re.compile(r"[^\W_]+")
 # allowedTCPPorts: allowed TCP Ports. Digits stay with their word: fail2ban, ipv6.
 _CAMEL = re.compile(r"[A-Z]{2,}(?![a-z])[0-9]*|[A-Z]?[^\WA-Z_]+|[A-Z]+")
@@ -44,7 +46,7 @@ def stem(word: str) -> str:
 def words(text: str) -> list[str]:
     """The folded words of ``text``; a word with hyphens comes whole and in parts."""
     found: list[str] = []
-    for match in _WORD.finditer(folded(text)):
+    for match in _WORD.finditer(_CONTRACTION.sub("", folded(text))):
         whole = match[0]
         if len(whole) > _LONGEST_WORD:
             continue
