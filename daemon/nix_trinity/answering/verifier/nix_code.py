@@ -44,6 +44,8 @@ class NixCode:
     problems: tuple[SyntaxProblem, ...]
     references: tuple[tuple[Path, int], ...]
     """Each ``config.a.b`` in it, without ``config``, with its line."""
+    has_broken_tree: bool
+    """It does not parse, so that nothing but the words in it is certain."""
     commentable: frozenset[int]
     """The lines after which a comment can stand: their end is in no string and no block comment."""
 
@@ -70,6 +72,7 @@ def read_nix(code: str) -> NixCode:
         expression=expression_of(root) if root is not None else Expression("unknown", 0),
         problems=tuple(problems),
         references=tuple(_references(tree.root_node)),
+        has_broken_tree=tree.root_node.has_error,
         commentable=_commentable(source, tree.root_node),
     )
 

@@ -106,9 +106,10 @@ class Segmenter:
             self._at = stop
         if self._fence is not None and (len(self._text) if end < 0 else self._at) - self._start > _MOST_CODE:
             # At the end of a line where there is one, so that lines stay whole.
-            cut = self._at if self._at > self._start else len(self._text)
-            self._at = cut
-            yield self._code(cut, closed=False)
+            self._at = self._at if self._at > self._start else len(self._text)
+            while self._at - self._start > 2 * _MOST_CODE:
+                yield self._code(self._start + _MOST_CODE, closed=False)
+            yield self._code(self._at, closed=False)
 
     def _in_prose(self, last: bool) -> Iterator[Segment]:
         if self._new_line:
@@ -185,7 +186,7 @@ class Segmenter:
             if self._space > self._start:
                 yield from self._prose(self._space)
             elif self._at - self._start > _LONGEST_WORD:
-                yield from self._prose(self._at)
+                yield from self._prose(self._start + _LONGEST_WORD)
             else:
                 return
 

@@ -1,0 +1,82 @@
+"""Write what was found into the text, where it is, without breaking prose or code."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from nix_trinity.answering.verifier.code_check import body_of
+from nix_trinity.answering.verifier.findings import Checked, Finding
+from nix_trinity.answering.verifier.nix_code import read_nix
+
+_INDENT = re.compile(r"[ \t]*")
+SIGN: Final = "⚠"
+
+
+def marked(checked: Checked) -> str:
+    """The segment's text with a visible mark at everything that was found; unchanged when nothing was."""
+    if checked.segment.kind == "prose":
+        return _insert(checked.text, [(finding.at, f" ({SIGN} {_said(finding)})") for finding in checked.findings])
+    return _marked_code(checked)
+
+
+def _marked_code(checked: Checked) -> str:
+    segment, text = checked.segment, checked.text
+    dangers = [finding for finding in checked.findings if not finding.is_error]
+    errors = [finding for finding in checked.findings if finding.is_error]
+    after: list[Finding] = []
+    if errors and checked.nix_source is not None:
+        text, after = _commented(checked, errors)
+    elif errors:
+        after = errors
+    indent = _INDENT.match(text)
+    margin = indent[0] if indent and segment.opened else ""
+    text += segment.closing
+    if dangers:
+        warnings = dict.fromkeys(
+            f"{margin}> {SIGN} **Careful:** `{danger.name}`: {danger.message}.\n" for danger in dangers
+        )
+        text = "".join(warnings) + "\n" + text if segment.opened else text
+        if not segment.opened and (segment.closed or segment.closing):
+            text = _ended(text) + "\n" + "".join(warnings) + "\n"
+    if after and (segment.closed or segment.closing):
+        text = _ended(text) + "\n" + "".join(f"{margin}> {SIGN} {_said(each, named=True)}.\n" for each in after) + "\n"
+    return text
+
+
+def _commented(checked: Checked, errors: list[Finding]) -> tuple[str, list[Finding]]:
+    """Put the findings into comments at the ends of their lines; give back those for which there is no place."""
+    body, start = body_of(checked.segment)
+    code = read_nix(body)
+    inside = [finding for finding in errors if body.count("\n", 0, max(0, finding.at - start)) in code.commentable]
+    by_place: dict[int, list[str]] = {}
+    for finding in inside:
+        by_place.setdefault(finding.at, []).append(_said(finding, named=True).replace("`", ""))
+    text = _insert(checked.text, [(at, f" # {SIGN} {'; '.join(said)}") for at, said in by_place.items()])
+    new_body = text[start : start + len(body) + len(text) - len(checked.text)]
+    again = read_nix(new_body)
+    # Code that is wrong already can still be made worse: then the marks go below it.
+    if again.expression != code.expression or again.problems != code.problems:
+        return checked.text, errors
+    return text, [finding for finding in errors if finding not in inside]
+
+
+def _said(finding: Finding, *, named: bool = False) -> str:
+    name = f"`{finding.name}`: " if named and finding.name else ""
+    if finding.kind in {"renamed_option"} or not finding.suggestions:
+        return name + finding.message
+    perhaps = " or ".join(f"`{suggestion}`" for suggestion in finding.suggestions)
+    return f"{name}{finding.message}; perhaps {perhaps}"
+
+
+def _insert(text: str, marks: list[tuple[int, str]]) -> str:
+    parts: list[str] = []
+    done = 0
+    for at, mark in sorted(marks, key=lambda each: each[0]):
+        parts.extend((text[done:at], mark))
+        done = at
+    return "".join((*parts, text[done:]))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
