@@ -17,12 +17,19 @@ from typing import Any
 
 import pytest
 
-from tests.stack.daemon_process import ActivatedDaemon
+from tests.stack.daemon_process import BIN, ActivatedDaemon
 from tests.stack.fake_ollama import BASE, Call, FakeOllama
 
 NOWHERE = "http://127.0.0.1:1"
-# The daemon's patience with a request (api/server.py, api/http.py), and a busy machine's on top of it.
-REQUEST_SECONDS = 30.0
+# A daemon with less patience than the real one's 30 s for a request, so that a test can see it end.
+REQUEST_SECONDS = 2.0
+IMPATIENT = f"""
+from nix_trinity.api import http, server
+from nix_trinity.daemon import main
+assert http._BODY_SECONDS == server._REQUEST_SECONDS == 30.0
+http._BODY_SECONDS = server._REQUEST_SECONDS = {REQUEST_SECONDS}
+main()
+"""
 SLACK_SECONDS = 4.0
 HALF_A_HEAD = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\n"
 HALF_A_BODY = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n{"
@@ -72,6 +79,7 @@ def half_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ha
             ollama_url=NOWHERE,
             model=BASE,
             daemon=f"idle_timeout_seconds = {idle}",
+            command=[str(BIN / "python"), "-c", IMPATIENT],
         )
         for idle in (1.0, 0.0)
     ]
