@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.query import Query
 from nix_trinity.knowledge.corpus.search import Candidate
-from nix_trinity.knowledge.corpus.words import attribute_words, stem
+from nix_trinity.knowledge.corpus.words import stem
 
 # Words that nearly every name has: they tell nothing of what an option is about.
 _EMPTY = frozenset(
@@ -28,7 +28,7 @@ _CORE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hints:
     """What the searches say of one option; ranks count from 0, None where it was not among the finds."""
 
@@ -51,9 +51,12 @@ class WeighedTerm:
     stem: str
     importance: float
     values: tuple[tuple[str, float], ...]
+    stems: frozenset[str]
 
     def found_in(self, stems: Set[str]) -> float:
         """What the best of its stems among ``stems`` is worth."""
+        if self.stems.isdisjoint(stems):
+            return 0.0
         for one, value in self.values:
             if one in stems:
                 return value
@@ -63,31 +66,43 @@ class WeighedTerm:
 def features(query: Query, terms: Sequence[WeighedTerm], candidate: Candidate, hints: Hints) -> dict[str, float]:
     """The features of one candidate."""
     path = candidate.option.path
-    name = set(candidate.name_stems)
-    last = {stem(word) for word in attribute_words(path[-1])}
-    set_words = _stems(path[:-1]) - _EMPTY
+    name, last = candidate.name_stems, candidate.last_stems
+    set_words = candidate.set_stems - _EMPTY
     own = name - _EMPTY
-    whole = sum(term.importance for term in terms) or 1.0
-    in_name = [term.found_in(name) for term in terms]
-    in_summary = [term.found_in(candidate.summary_stems) for term in terms]
-    said = {term.stem for term in terms}
-    meant = {one for term in terms for one, _ in term.values}
-    rarest = max(range(len(terms)), key=lambda at: terms[at].importance, default=None)
+    whole = in_name = name_said = in_last = in_set = in_summary = in_either = name_best = rarest = rarest_found = 0.0
+    said, meant = set[str](), set[str]()
+    for term in terms:
+        said.add(term.stem)
+        meant |= term.stems
+        whole += term.importance
+        there = term.found_in(name)
+        described = term.found_in(candidate.summary_stems)
+        in_summary += described
+        in_either += max(there, described)
+        if there:
+            in_name += there
+            in_last += term.found_in(last)
+            in_set += term.found_in(set_words)
+            name_best = max(name_best, there)
+            name_said += term.importance if term.stem in name else 0.0
+        if term.importance > rarest:
+            rarest, rarest_found = term.importance, max(there, 0.5 * described)
+    whole = whole or 1.0
     is_enable = path[-1] == "enable"
     set_whole = bool(set_words) and set_words <= meant
     return {
-        "name": sum(in_name) / whole,
-        "name_said": sum(term.importance for term in terms if term.stem in name) / whole,
-        "name_best": max(in_name, default=0.0),
-        "last": sum(term.found_in(last) for term in terms) / whole,
-        "set": sum(term.found_in(set_words) for term in terms) / whole,
-        "summary": sum(in_summary) / whole,
-        "either": sum(map(max, in_name, in_summary)) / whole,
+        "name": in_name / whole,
+        "name_said": name_said / whole,
+        "name_best": name_best,
+        "last": in_last / whole,
+        "set": in_set / whole,
+        "summary": in_summary / whole,
+        "either": in_either / whole,
         "explained": len(own & meant) / len(own) if own else 0.0,
         "explained_said": len(own & said) / len(own) if own else 0.0,
         "set_whole": float(set_whole),
         "set_said": float(bool(set_words) and set_words <= said),
-        "rarest": 0.0 if rarest is None else max(in_name[rarest], 0.5 * in_summary[rarest]),
+        "rarest": rarest_found,
         "depth": min(max(len(path) - 2, 0), 5) / 5,
         "placeholder": float(any(part.startswith("<") or part == "*" for part in path)),
         "enable": float(is_enable),
@@ -112,6 +127,3 @@ def _reciprocal(rank: int | None) -> float:
     # As in reciprocal rank fusion, with a small constant, since only the first few finds say much.
     return 0.0 if rank is None else 5 / (5 + rank)
 
-
-def _stems(path: Sequence[str]) -> set[str]:
-    return {stem(word) for attribute in path for word in attribute_words(attribute)}

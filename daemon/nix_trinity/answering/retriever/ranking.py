@@ -28,7 +28,8 @@ class Ranking:
 
     def score(self, features: Mapping[str, float]) -> float:
         """The sum of the features, each times its weight; a feature without one counts nothing."""
-        return sum(self.weights.get(name, 0.0) * value for name, value in features.items())
+        weights = self.weights
+        return sum([weights.get(name, 0.0) * value for name, value in features.items() if value])
 
 
 def load_ranking(path: Path) -> Ranking:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.features import Hints, WeighedTerm, features
 from nix_trinity.answering.retriever.query import Query, analyse
@@ -20,7 +20,7 @@ _OF_GROUP = 6
 _MOST_NOTES = 4
 _MOST_MANUAL = 4
 _MOST_CANDIDATES = 320
-_MOST_STEMS = 32
+_MOST_STEMS = 20
 # BM25 below which a note only shares a common word with the question.
 _LEAST_NOTE_SCORE = 4.0
 
@@ -45,22 +45,21 @@ class Retrieved:
     confident: bool = False
 
 
-@dataclass(slots=True)
 class _Pool:
     """Candidates, gathered with what each search said of them."""
 
-    hints: dict[int, Hints] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.hints: dict[int, Hints] = {}
 
-    def add(self, number: int, **said: float | int) -> None:
-        old = self.hints.get(number, Hints())
-        # The first search that finds an option gives its rank; the strongest vote counts.
-        new = {
-            name: value if getattr(old, name) in (None, 0.0) else max(getattr(old, name), value)
-            if isinstance(value, float)
-            else getattr(old, name)
-            for name, value in said.items()
-        }
-        self.hints[number] = replace(old, **new)
+    def add(self, number: int, **said: float) -> None:
+        """Note what a search says: the best rank and the strongest vote count."""
+        hints = self.hints.setdefault(number, Hints())
+        for name, value in said.items():
+            old = getattr(hints, name)
+            if name.endswith("_rank"):
+                setattr(hints, name, value if old is None else min(old, value))
+            else:
+                setattr(hints, name, max(old, value))
 
 
 class Retriever:
@@ -123,12 +122,14 @@ class Retriever:
         for rank, number in enumerate(near):
             pool.add(number, vector_rank=rank)
         stems = _most_telling(terms)
-        for rank, number in enumerate(index.options_by_text(stems, limit=_BY_TEXT)):
+        by_text, main = index.options_by_text(stems, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
+        for rank, number in enumerate(by_text):
             pool.add(number, text_rank=rank)
-        for rank, number in enumerate(index.options_by_text(stems, limit=_BY_MAIN_TEXT, main_only=True)):
+        for rank, number in enumerate(main):
             pool.add(number, main_rank=rank)
-        for rank, group in enumerate(index.groups_by_text(stems, limit=_BY_GROUP)):
-            for number in index.options_of(group, limit=_OF_GROUP):
+        of_groups = index.options_of(index.groups_by_text(stems, limit=_BY_GROUP), limit=_OF_GROUP)
+        for rank, numbers in enumerate(of_groups.values()):
+            for number in numbers:
                 pool.add(number, group_rank=rank)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
@@ -150,7 +151,7 @@ class Retriever:
             # The name itself; else the nearest parent that is one: nix.settings.x stands below nix.settings.
             for length in range(len(parts), 0, -1):
                 shorter = ".".join(parts[:length])
-                numbers = index.options_named(shorter) or index.options_of(shorter, limit=_OF_GROUP)
+                numbers = index.options_named(shorter) or index.options_of([shorter], limit=_OF_GROUP)[shorter]
                 for place, number in enumerate(numbers):
                     pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
                 if numbers:
@@ -177,7 +178,8 @@ def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:
         values = [(one, share * rarity(one) * term.factor) for one, share in shares if one in frequencies]
         if values:
             values.sort(key=lambda pair: -pair[1])
-            terms.append(WeighedTerm(term.stem, values[0][1], tuple(values)))
+            stems = frozenset(one for one, _ in values)
+            terms.append(WeighedTerm(term.stem, values[0][1], tuple(values), stems))
     return terms
 
 

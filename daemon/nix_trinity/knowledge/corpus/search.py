@@ -13,12 +13,16 @@ import apsw
 import msgspec
 
 from nix_trinity.knowledge.corpus.notes import trigger_matches
+from nix_trinity.knowledge.corpus.words import name_stems
 from nix_trinity.knowledge.options import Option
 
 # Weights of an option's columns in BM25: its name, its description's first sentence, the rest.
 _OPTION_WEIGHTS = "10.0, 4.0, 1.0"
 _GROUP_WEIGHTS = "8.0, 2.0"
 _PASSAGE_WEIGHTS = "6.0, 6.0, 1.0"
+_UPPER_DEPTH = 3
+_MAIN_DEPTH_OF_LIST = 600
+_MOST_REMEMBERED = 8192
 _LEAST_TYPO_LENGTH = 4
 _LEAST_LIKENESS = 78.0
 
@@ -30,7 +34,11 @@ class Candidate:
     id: int
     option: Option
     group: str
-    name_stems: tuple[str, ...]
+    name_stems: frozenset[str]
+    last_stems: frozenset[str]
+    """Of the path's last attribute."""
+    set_stems: frozenset[str]
+    """Of the attributes before it."""
     summary_stems: frozenset[str]
     mentions: int
     """How many other texts name it."""
@@ -54,17 +62,26 @@ class Found:
 class IndexReader:
     """Reads the index; to be used in the index's own thread.
 
-    ``CROSS JOIN`` and ``+rowid`` keep SQLite from running the full-text query once for each row of the other table.
+    An instance remembers what it read, so the index must not change under it. ``CROSS JOIN`` keeps SQLite from
+    running the full-text query once for each row of the other table.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._triggers: list[tuple[int, tuple[str, ...]]] | None = None
         self._words: list[str] | None = None
+        self._upper: frozenset[int] | None = None
+        self._count: int | None = None
+        self._candidates: dict[int, Candidate] = {}
+        self._named: dict[str, list[int]] = {}
+        self._known: dict[tuple[str, str], int] = {}
+        self._decoder = msgspec.json.Decoder(Option)
 
     def count(self) -> int:
         """How many options there are."""
-        return int(self._connection.execute("SELECT count(*) FROM options").get)
+        if self._count is None:
+            self._count = int(self._connection.execute("SELECT count(*) FROM options").get)
+        return self._count
 
     def frequencies(self, stems: Iterable[str]) -> dict[str, int]:
         """In how many options each stem occurs; those that occur in none are left out."""
@@ -74,19 +91,23 @@ class IndexReader:
         """In how many passages each stem occurs; those that occur in none are left out."""
         return self._frequencies("passages_terms", stems)
 
-    def options_by_text(self, stems: Sequence[str], *, limit: int, main_only: bool = False) -> list[int]:
-        """The options that have any of the stems, best first by BM25; ``main_only``: none inside ``<name>``."""
+    def options_by_text(self, stems: Sequence[str], *, limit: int, main_limit: int) -> tuple[list[int], list[int]]:
+        """The options that have any of the stems, best first by BM25, and of these the ones on the upper levels.
+
+        The latter are looked for deeper down the list, since a service's submodules repeat its words.
+        """
         if not stems:
-            return []
-        deep = " AND +rowid IN (SELECT id FROM options WHERE depth <= 3)" if main_only else ""
-        return [
+            return [], []
+        found = [
             number
             for (number,) in self._connection.execute(
-                f"SELECT rowid FROM options_text WHERE options_text MATCH ?{deep}"  # noqa: S608 (our own text)
+                "SELECT rowid FROM options_text WHERE options_text MATCH ?"  # noqa: S608 (our own text)
                 f" ORDER BY bm25(options_text, {_OPTION_WEIGHTS}) LIMIT ?",
-                (_any_of(stems), limit),
+                (_any_of(stems), max(limit, _MAIN_DEPTH_OF_LIST)),
             )
         ]
+        upper = self._upper_options()
+        return found[:limit], [number for number in found if number in upper][:main_limit]
 
     def groups_by_text(self, stems: Sequence[str], *, limit: int) -> list[str]:
         """The sets of options (``services.openssh``) that have any of the stems, best first."""
@@ -101,45 +122,56 @@ class IndexReader:
             )
         ]
 
-    def options_of(self, group: str, *, limit: int) -> list[int]:
-        """The options that stand right in a set, ``enable`` first."""
-        return [
-            number
-            for (number,) in self._connection.execute(
-                "SELECT id FROM options WHERE group_name = ? ORDER BY name <> group_name || '.enable', name LIMIT ?",
-                (group, limit),
-            )
-        ]
+    def options_of(self, groups: Sequence[str], *, limit: int) -> dict[str, list[int]]:
+        """For each set, the options that stand right in it, ``enable`` first."""
+        found: dict[str, list[int]] = {group: [] for group in groups}
+        for group, number in self._connection.execute(
+            f"SELECT group_name, id FROM options WHERE group_name IN ({_marks(groups)})"  # noqa: S608 (question marks)
+            " ORDER BY name <> group_name || '.enable', name",
+            tuple(groups),
+        ):
+            if len(found[group]) < limit:
+                found[group].append(number)
+        return found
 
     def options_named(self, name: str) -> list[int]:
         """The options of exactly this name; case does not count."""
-        rows = self._connection.execute("SELECT id FROM options WHERE lower(name) = lower(?)", (name,))
-        return [number for (number,) in rows]
+        found = self._named.get(name)
+        if found is None:
+            rows = self._connection.execute("SELECT id FROM options WHERE lower(name) = lower(?)", (name,))
+            found = [number for (number,) in rows]
+            if len(self._named) < _MOST_REMEMBERED:
+                self._named[name] = found
+        return found
 
     def candidates(self, numbers: Sequence[int]) -> list[Candidate]:
         """What the options of these numbers are judged by, in their order."""
-        found = {}
-        marks = ", ".join("?" * len(numbers))
+        missing = [number for number in numbers if number not in self._candidates]
+        if len(self._candidates) + len(missing) > _MOST_REMEMBERED:
+            self._candidates.clear()
+            missing = list(numbers)
         for number, record, group, named, summary, mentions in self._connection.execute(
             "SELECT id, record, group_name, name_stems, summary_stems,"  # noqa: S608 (question marks)
             " (SELECT sum(count) FROM mentions WHERE mentions.name = options.name)"
-            f" FROM options WHERE id IN ({marks})",
-            tuple(numbers),
+            f" FROM options WHERE id IN ({_marks(missing)})",
+            tuple(missing),
         ):
-            found[number] = Candidate(
+            option = self._decoder.decode(record)
+            self._candidates[number] = Candidate(
                 number,
-                msgspec.json.decode(record, type=Option),
+                option,
                 group,
-                tuple(named.split()),
+                frozenset(named.split()),
+                frozenset(name_stems(option.path[-1:])),
+                frozenset(name_stems(option.path[:-1])),
                 frozenset(summary.split()),
                 mentions or 0,
             )
-        return [found[number] for number in numbers if number in found]
+        return [self._candidates[number] for number in numbers if number in self._candidates]
 
     def all_options(self) -> list[Option]:
         """Every option."""
-        decoder = msgspec.json.Decoder(Option)
-        return [decoder.decode(record) for (record,) in self._connection.execute("SELECT record FROM options")]
+        return [self._decoder.decode(record) for (record,) in self._connection.execute("SELECT record FROM options")]
 
     def passages_by_text(self, stems: Sequence[str], *, kind: str, limit: int) -> list[Found]:
         """The passages that have any of the stems, best first by BM25."""
@@ -203,12 +235,23 @@ class IndexReader:
         ).fetchone()
         return row[0] if row is not None else None
 
+    def _upper_options(self) -> frozenset[int]:
+        if self._upper is None:
+            rows = self._connection.execute("SELECT id FROM options WHERE depth <= ?", (_UPPER_DEPTH,))
+            self._upper = frozenset(number for (number,) in rows)
+        return self._upper
+
     def _frequencies(self, table: str, stems: Iterable[str]) -> dict[str, int]:
         found = {}
         for one in set(stems):
-            row = self._connection.execute(f"SELECT doc FROM {table} WHERE term = ?", (one,)).fetchone()  # noqa: S608
-            if row is not None:
-                found[one] = int(row[0])
+            often = self._known.get((table, one))
+            if often is None:
+                row = self._connection.execute(f"SELECT doc FROM {table} WHERE term = ?", (one,)).fetchone()  # noqa: S608
+                often = int(row[0]) if row is not None else 0
+                if len(self._known) < _MOST_REMEMBERED * 4:
+                    self._known[table, one] = often
+            if often:
+                found[one] = often
         return found
 
     def _found(self, numbers: str, bindings: tuple[str | int, ...]) -> list[Found]:
@@ -226,3 +269,7 @@ class IndexReader:
 
 def _any_of(stems: Sequence[str]) -> str:
     return " OR ".join('"' + one.replace('"', '""') + '"' for one in stems)
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

@@ -62,17 +62,18 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in words(text)]
 
 
-def attribute_words(attribute: str) -> list[str]:
+@functools.lru_cache(maxsize=1 << 15)
+def attribute_words(attribute: str) -> tuple[str, ...]:
     """The folded words of one attribute of an option's path: ``allowedTCPPorts`` is allowed, tcp, ports.
 
     A name in several words is there as one too, since people write it so; placeholders have none.
     """
     if attribute.startswith("<") or attribute == "*":
-        return []
+        return ()
     parts = [part.lower() for run in _PART.findall(attribute) for part in _CAMEL.findall(run)]
     if len(parts) > 1:
         parts.append("".join(parts))
-    return [folded(part) for part in parts]
+    return tuple(folded(part) for part in parts)
 
 
 def name_stems(path: Sequence[str]) -> list[str]:
