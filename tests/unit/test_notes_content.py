@@ -28,7 +28,9 @@ NAME = re.compile(rf"(?:{ATTRIBUTE.pattern})(?:\.(?:{ATTRIBUTE.pattern}))*")
 # What a module may set beside the options of NixOS itself: module syntax, Home Manager, sops-nix, agenix.
 FOREIGN = {"imports", "options", "lib", "home-manager", "sops", "age"}
 # Types whose attributes are free, so that options.json does not list them (the trap that the data's README names).
-FREE = re.compile(r"^(lazy )?attribute set of (?!\(submodule\))|^(JSON|TOML|YAML 1\.1|YAML) value|^nixpkgs config")
+FREE = re.compile(
+    r"^((null or )?\(?(lazy )?attribute set of|(JSON|TOML|YAML 1\.1|YAML) value|nixpkgs config)(?!.*of \(submodule\))"
+)
 PLAIN = re.compile(r"[A-Za-z_][\w'-]*")
 MODULE_FUNCTION = re.compile(r"(lib\.)?(mk(If|Force|Default|Merge|Before|After|Override)|optionalAttrs)\b")
 PARSER = Parser(Language(tree_sitter_nix.language()))
@@ -228,6 +230,23 @@ too-many-open-files: error: opening file '/nix/store/x': Too many open files
 ssh-permission-denied: alice@server: Permission denied (publickey,keyboard-interactive).
 suspend-and-hibernate: Call to Hibernate failed: Not enough suitable swap space for hibernation available on compatible block devices
 postgresql-upgrade: FATAL:  database files are incompatible with server
+repository-not-owned: error: repository path '/etc/nixos' is not owned by current user
+git-missing-for-flakes: error: executing 'git': No such file or directory
+wait-online-failed: warning: the following units failed: NetworkManager-wait-online.service
+user-group-assertions: Failed assertions: ↵ - users.users.alice.group is unset. This used to default to
+user-group-assertions: - users.users.alice.shell is set to zsh, but programs.zsh.enable is not true. This will cause the zsh
+sudo-setuid: sudo: /nix/store/x-sudo/bin/sudo must be owned by uid 0 and have the setuid bit set
+kernel-module-not-found: modprobe: FATAL: Module tun not found in directory /run/booted-system/kernel-modules/lib/modules/6.12.10
+python-and-npm-packages: error: externally-managed-environment
+compile-needs-library: src/main.c:1:10: fatal error: zlib.h: No such file or directory
+qt-platform-plugin: qt.qpa.plugin: Could not find the Qt platform plugin "wayland" in ""
+dconf-unavailable: GDBus.Error:org.freedesktop.DBus.Error.ServiceUnknown: The name ca.desrt.dconf was not provided by any .service files
+gpg-pinentry: gpg: signing failed: No pinentry
+store-corrupted: path '/nix/store/x-bash' was modified! expected hash 'sha256:a', got 'sha256:b'
+nix-daemon-unreachable: error: cannot connect to socket at '/nix/var/nix/daemon-socket/socket': Connection refused
+package-own-program: error: hash '' does not include a type, nor is the type otherwise known from context
+wayland-applications: Gtk-WARNING **: 10:00:00.000: cannot open display: :0
+pure-evaluation: error: cannot look up '<nixpkgs>' in pure evaluation mode (use '--impure' to override)
 containers: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock
 """
 ORDINARY = [
