@@ -84,7 +84,7 @@ def render_option(option: Option) -> str:
     comment where none is.
     """
     if option.read_only:
-        return f"# {render_name(option.path)} is read-only"
+        return f"# {option.name} is read-only"
     option_type = parse_type(option.type)
     if option_type.kind == "boolean" and (option.path[-1] == "enable" or option.default in {"false", ""}):
         return render_settings([Setting(option, value=True)]).rstrip("\n")
@@ -98,7 +98,7 @@ def render_option(option: Option) -> str:
             if "\n" not in line:
                 return line
     kind = " ".join(option.type.split())
-    return f"# {render_name(option.path)} = …;  ({kind if len(kind) <= _SHORT else kind[:_SHORT] + '…'})"
+    return f"# {option.name} = …;  ({kind if len(kind) <= _SHORT else kind[:_SHORT] + '…'})"
 
 
 def render_name(path: Sequence[str]) -> str:

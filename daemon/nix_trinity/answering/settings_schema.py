@@ -39,12 +39,13 @@ _PATH = "^[.]?(/[.]?[a-zA-Z0-9_@+-][a-zA-Z0-9._@+-]{0,60}){1,10}$"  # no part of
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _POSIX = {
     **{"[:alpha:]": "a-zA-Z", "[:digit:]": "0-9", "[:alnum:]": "a-zA-Z0-9", "[:xdigit:]": "0-9a-fA-F"},
-    **{"[:upper:]": "A-Z", "[:lower:]": "a-z"},
+    **{"[:upper:]": "A-Z", "[:lower:]": "a-z", "[:space:]": " ", "[:print:]": r" !#-\[\]-~"},
 }
 _PATTERN_TOKEN = re.compile(
-    r"\[(?:\[:\w+:\]|[^\[\]^\\\"\s])+\]|[A-Za-z0-9 _/:@%=,~#-]|\\[.+*?|(){}]|[()|]|[*+?]|\{\d{1,2}(?:,(?:\d{1,2})?)?\}"
+    r"\[(\^?)((?:\[:\w+:\]|[^\[\]^\\\"])+)\]|[A-Za-z0-9 _/:@%=,~#-]|\\[.+*?|(){}]|[.()|]|[*+?]|\{\d{1,2}(?:,(?:\d{1,2})?)?\}"
 )
-_ENDLESS = {"*": "{0,40}", "+": "{1,40}"}
+_RANGE = re.compile(r"[a-z]-[a-z]|[A-Z]-[A-Z]|[0-9]-[0-9]")
+_ENDLESS = {"*": "{0,100}", "+": "{1,100}"}
 
 
 class SettingsError(EngineError):
@@ -156,25 +157,41 @@ def _engine_pattern(pattern: str) -> str | None:
     """Write a POSIX expression as one of JSON schema that has an end; None where that is not surely the same."""
     # A backslash before the last "-" of a bracket is a character of its own there: one fewer to choose from.
     pattern = pattern.replace(r"\-]", "-]")
+    if pattern.startswith("^") and pattern.endswith("$") and not re.search(r"\$\||\|\^", pattern):
+        pattern = pattern[1:-1]
     written, at = [], 0
     while at < len(pattern):
         found = _PATTERN_TOKEN.match(pattern, at)
         if found is None:
             return None
         token, at = found[0], found.end()
-        if token.startswith("["):
-            for name, characters in _POSIX.items():
-                token = token.replace(name, characters)
-            if "[:" in token:
+        if found[2]:
+            bracket = _engine_bracket(found[1], found[2])
+            if bracket is None:
                 return None
+            token = bracket
+        elif token == ".":  # noqa: S105 - a full stop
+            token = _CHARACTER
         elif token.startswith("\\"):
             token = f"[{token[1]}]"
-        written.append(_ENDLESS.get(token) or re.sub(r",\}$", ",40}", token))
+        written.append(_ENDLESS.get(token) or re.sub(r",\}$", ",100}", token))
     try:
         re.compile("".join(written))
     except re.error:
         return None
     return f"^{''.join(written)}$" if "|" not in written else f"^({''.join(written)})$"
+
+
+def _engine_bracket(negation: str, content: str) -> str | None:
+    """Write a bracket expression that takes neither a quote nor a backslash nor a control character."""
+    shown = re.sub(r"[\x00-\x1f\x7f]", "", content)
+    written = shown
+    for name, characters in _POSIX.items():
+        shown, written = shown.replace(name, ""), written.replace(name, characters)
+    # What is left of "-" could stand for a range with a quote or a backslash in it.
+    if "[:" in shown or "-" in _RANGE.sub("", shown)[:-1] or (shown.endswith("-") and not written.endswith("-")):
+        return None
+    return f'[^{written}"\\\\\\x00-\\x1F\\x7F]' if negation else f"[{written}]"
 
 
 def _either(option_type: OptionType, depth: int) -> dict[str, Any] | None:
@@ -288,7 +305,7 @@ def _value(option_type: OptionType, value: object, depth: int) -> SettingValue:
 
 
 def _number(option_type: OptionType, value: int | float) -> int | float:
-    if not math.isfinite(value) or (isinstance(value, int) and abs(value) > _LARGEST):
+    if abs(value) > _LARGEST if isinstance(value, int) else not math.isfinite(value):
         raise ValueError("out of Nix' range")
     number = float(value) if option_type.fractional else value
     if not admits(option_type, number):

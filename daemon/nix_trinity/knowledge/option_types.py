@@ -31,6 +31,7 @@ Kind = Literal[
 ]
 
 _LONGEST_TEXT = 65_536  # characters; the longest in NixOS has 17,105
+_MOST_REPEATS = 8  # times that "of them" says the type before it again, which doubles it; 3 in NixOS
 _DEEPEST = 40  # phrases within phrases; the deepest in NixOS has 11
 
 
@@ -301,6 +302,7 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self._repeats = 0
 
     def choices(self, depth: int) -> OptionType:
         """Read phrases joined by "or"."""
@@ -311,6 +313,9 @@ class _Reader:
             if self._take(_COERCED):
                 continue
             if them := self._take(_OF_THEM):
+                self._repeats += 1
+                if self._repeats > _MOST_REPEATS:
+                    raise _Unreadable
                 kind: Kind = "attributes" if them[1] == "attribute set" else "list"
                 found.append(OptionType(kind, element=either(*found), not_empty=them[1].startswith("non")))
             elif self._take(_JOIN):
