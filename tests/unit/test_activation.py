@@ -78,6 +78,13 @@ def datagram(folder: Path) -> int:
     return made.detach()
 
 
+def of_packets(folder: Path) -> int:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made.bind(str(folder / "packets"))
+    made.listen()
+    return made.detach()
+
+
 def not_listening(folder: Path) -> int:
     made = socket.socket(socket.AF_UNIX)
     made.bind(str(folder / "silent"))
@@ -96,7 +103,7 @@ def good(folder: Path) -> int:
     return made.detach()
 
 
-@pytest.mark.parametrize("make", [regular_file, pipe_end, datagram, not_listening, over_tcp])
+@pytest.mark.parametrize("make", [regular_file, pipe_end, datagram, of_packets, not_listening, over_tcp])
 def test_a_descriptor_that_is_not_the_daemons_socket_is_refused(make: Callable[[Path], int], tmp_path: Path) -> None:
     descriptor = make(tmp_path)
     try:
