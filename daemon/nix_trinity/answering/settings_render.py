@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from nix_trinity.knowledge.option_types import OptionType, admits, parse_type
+from nix_trinity.knowledge.option_types import ANYTHING, OptionType, admits, parse_type
 from nix_trinity.knowledge.options import Option
 
 T = TypeVar("T")
@@ -197,20 +197,22 @@ def _quoted(text: str) -> str:
 
 
 def _suits(option_type: OptionType, value: SettingValue) -> bool:
-    return admits(option_type, _plain(value))
-
-
-def _plain(value: SettingValue) -> object:
-    """Give a value as :func:`admits` takes it."""
+    """Tell whether a type takes a value; an expression is a package or a path, and no string."""
+    choices = option_type.alternatives or (option_type,)
     match value:
         case NixExpression():
-            return f"/nix/store/{value.text}"
-        case str() | bool() | int() | float() | None:
-            return value
-        case Mapping():
-            return {key: _plain(each) for key, each in value.items()}
+            return any(choice.kind in {"package", "path", "anything"} for choice in choices)
+        case dict() | list() if value:
+            is_list = isinstance(value, list)
+            kind, whole = ("list", {"anything"}) if is_list else ("attributes", {"anything", "submodule"})
+            inner = value.values() if isinstance(value, dict) else value
+            return any(
+                choice.kind in whole
+                or (choice.kind == kind and all(_suits(choice.element or ANYTHING, each) for each in inner))
+                for choice in choices
+            )
         case _:
-            return [_plain(each) for each in value]
+            return admits(option_type, value)
 
 
 class _Literal:

@@ -118,11 +118,10 @@ def _schema(option_type: OptionType, depth: int) -> dict[str, Any] | None:
     match option_type.kind:
         case "boolean" | "null":
             return {"type": option_type.kind}
-        case "integer":
+        case "integer" | "number":
             bounds = {"minimum": option_type.minimum, "maximum": option_type.maximum}
-            return {"type": "integer"} | {key: int(bound) for key, bound in bounds.items() if bound is not None}
-        case "number":
-            return {"type": "number"}
+            # llama.cpp passes over a number's bounds, other engines do not.
+            return {"type": option_type.kind} | {key: bound for key, bound in bounds.items() if bound is not None}
         case "string":
             return _string(option_type)
         case "path":
