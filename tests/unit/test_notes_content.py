@@ -247,6 +247,12 @@ nix-daemon-unreachable: error: cannot connect to socket at '/nix/var/nix/daemon-
 package-own-program: error: hash '' does not include a type, nor is the type otherwise known from context
 wayland-applications: Gtk-WARNING **: 10:00:00.000: cannot open display: :0
 pure-evaluation: error: cannot look up '<nixpkgs>' in pure evaluation mode (use '--impure' to override)
+git-tree-dirty: warning: Git tree '/etc/nixos' is dirty ↵ building the system configuration...
+cannot-coerce: warning: Git tree '/etc/nixos' is dirty ↵ evaluation warning: old name ↵ error: cannot coerce a set to a string
+failed-assertions: evaluation warning: old name ↵ error: ↵        Failed assertions: ↵        - a new one
+package-collision: error: collision between `/nix/store/a/bin/x' and `/nix/store/b/bin/x' ↵ error: builder for '/nix/store/x.drv' failed with exit code 25;
+no-space-during-build: cp: No space left on device ↵ error: builder for '/nix/store/x.drv' failed with exit code 1;
+service-exec-failed: warning: the following units failed: a.service ↵ Process: 81 ExecStart=/usr/bin/a (code=exited, status=203/EXEC)
 containers: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock
 """
 ORDINARY = [
