@@ -23,6 +23,8 @@ _LONGEST_PATH: Final = 64
 # Below this a suggestion misleads more often than it helps: measured on misspelt and outdated names.
 _LEAST_SCORE: Final = 0.45
 _CLOSE: Final = 0.7
+# Last attributes that say nothing about where an option belongs, however rare one is below some root.
+_GENERAL: Final = frozenset({"enable", "enabled", "name", "type", "path", "port", "host", "user", "group", "url", "x"})
 _BEST_FIRST: Final[tuple[Status, ...]] = ("option", "group", "freeform", "below_leaf", "unknown")
 _ATTRIBUTE = re.compile(r'"(?:[^"\\\n]|\\.)*"|\$\{[^{}\n]*\}|<[^<>\n]*>|\*|[A-Za-z_][\w\'-]*')
 _PLAIN = re.compile(r"[A-Za-z_][\w'-]*|<[^<>]+>|\*|\$\{[^{}]*\}")
@@ -35,6 +37,8 @@ class Match:
 
     status: Status
     option: Option | None = None
+    has_children: bool = False
+    """Whether the list has names below it."""
 
 
 class _Node:
@@ -114,7 +118,9 @@ class OptionTree:
     def is_tail(self, path: Sequence[str]) -> bool:
         """Whether some option's path ends so, as in ``settings.PermitRootLogin``."""
         size = len(path)
-        return size > 0 and any(option.path[-size:] == tuple(path) for option in self._by_last.get(path[-1].lower(), ()))
+        return size > 0 and any(
+            option.path[-size:] == tuple(path) for option in self._by_last.get(path[-1].lower(), ())
+        )
 
     def nearest(self, path: Sequence[str], limit: int = 3) -> list[str]:
         """Up to ``limit`` real names near an unknown one, the best first."""
@@ -141,16 +147,17 @@ class OptionTree:
     def _judged(self, trail: list[_Node], crossed: list[bool], *, whole: bool) -> Match:
         if whole:
             option = trail[-1].option
-            return Match("option", option) if option else Match("group")
+            return Match("option" if option else "group", option, bool(trail[-1].children))
+        peeled = 0
         for at in range(len(trail) - 1, 0, -1):
             node = trail[at]
             if node.option is not None:
-                if _takes_any_name(parse_type(node.option.type), documented=bool(node.children)):
+                inner = _inside(parse_type(node.option.type), peeled)
+                if any(_takes_any_name(each, documented=bool(node.children)) for each in inner):
                     return Match("freeform", node.option)
                 return Match("unknown") if node.children else Match("below_leaf", node.option)
-            if crossed[at]:
-                # A set of submodules takes any name, but each submodule has its own list of options.
-                break
+            # A set of submodules takes any name, but each submodule has a list of options of its own.
+            peeled += crossed[at]
         return Match("unknown")
 
     def _siblings(self, path: Path, rounds: int) -> Iterator[tuple[str, float]]:
@@ -181,7 +188,7 @@ class OptionTree:
         """Options with the same last attributes and words in common with the rest."""
         same_last = self._by_last.get(path[-1].lower(), [])
         wanted = {word for attribute in path[1:-1] for word in _words(attribute)}
-        few = sum(option.path[0] == path[0] for option in same_last) <= 4
+        few = path[-1] not in _GENERAL and sum(option.path[0] == path[0] for option in same_last) <= 4
         for option in same_last:
             if len(path) > 1 and option.path[-2:] == path[-2:]:
                 yield option.name, 1.0 - 0.02 * abs(len(option.path) - len(path))
@@ -203,8 +210,20 @@ def _steps(node: _Node, attribute: str) -> Iterator[tuple[_Node, bool]]:
     yield from ((below, True) for below in node.generic)
 
 
+def _inside(option_type: OptionType, levels: int) -> list[OptionType]:
+    """The types that the elements have, so many levels down in sets and lists."""
+    types = [option_type]
+    for _ in range(levels):
+        flat = [choice for each in types for choice in (each.alternatives if each.kind == "either" else (each,))]
+        types = [each.element for each in flat if each.element is not None]
+    return types
+
+
 def _takes_any_name(option_type: OptionType, *, documented: bool) -> bool:
-    """Whether a type takes names of one's own; a submodule whose options are not listed is taken to."""
+    """Whether a type takes names of one's own; a submodule whose options are not listed is taken to.
+
+    A scalar with names below it is a submodule with a freeform type: its text is the freeform type's alone.
+    """
     match option_type.kind:
         case "either":
             return any(_takes_any_name(choice, documented=documented) for choice in option_type.alternatives)
@@ -212,8 +231,10 @@ def _takes_any_name(option_type: OptionType, *, documented: bool) -> bool:
             return option_type.element is None or _takes_any_name(option_type.element, documented=documented)
         case "submodule":
             return not documented
+        case "attributes" | "anything":
+            return True
         case _:
-            return option_type.is_freeform
+            return documented
 
 
 def _alike(attribute: str, names: Iterable[str], most: int = 5) -> list[tuple[str, float]]:

@@ -30,6 +30,7 @@ class CodeChecker:
     def check(self, segment: Segment, context: Context) -> Checked:
         """Check a code block, or a piece of one."""
         body, start = body_of(segment)
+        # What nobody called Nix, and does not parse, may hold more than Nix: then only names are certain.
         is_marked = segment.language in _NIX
         code = read_nix(body) if is_marked or segment.language in _UNMARKED else None
         if code is not None and _PROMPT.search(body):
@@ -39,7 +40,7 @@ class CodeChecker:
         findings: list[tuple[Finding, int]] = []
         names: dict[str, None] = {}
         if code is not None and segment.opened and (segment.closed or segment.closing):
-            findings.extend(self._nix(code, body, context, names, cut=not segment.closed))
+            findings.extend(self._nix(code, body, context, names, is_marked=is_marked, cut=not segment.closed))
         elif code is not None:
             # A piece of a block that is too long has no syntax of its own.
             findings.extend(self._names_alone(body, context, names))
@@ -96,9 +97,9 @@ class CodeChecker:
         return configuration_of(code.expression, is_root, home_manager=context.home_manager)
 
     def _nix(
-        self, code: NixCode, body: str, context: Context, names: dict[str, None], *, cut: bool
+        self, code: NixCode, body: str, context: Context, names: dict[str, None], *, is_marked: bool, cut: bool
     ) -> Iterator[tuple[Finding, int]]:
-        if code.problems:
+        if is_marked or not code.has_broken_tree:
             for problem in code.problems:
                 message = f"{problem.message} (the answer ended inside the block)" if cut else problem.message
                 yield _syntax(SyntaxProblem(problem.line, message)), problem.line

@@ -46,6 +46,7 @@ _HIDDEN: Final = frozenset(
         ("meta",),
         ("_module",),
         ("system", "nixos"),
+        ("security", "wrapperDir"),
         ("system", "path"),
         ("system", "checks"),
         ("system", "modulesTree"),

@@ -11,7 +11,7 @@ from nix_trinity.answering.verifier.findings import Finding, one_line
 from nix_trinity.answering.verifier.foreign import HOME_MANAGER_ROOTS, is_foreign, is_hidden
 from nix_trinity.answering.verifier.nix_expression import Expression
 from nix_trinity.answering.verifier.renamed import Renames, Successor
-from nix_trinity.answering.verifier.values import described_type, described_value, may_take
+from nix_trinity.answering.verifier.values import described_type, described_value, may_take, refused_part
 from nix_trinity.knowledge.option_tree import Match, OptionTree, is_placeholder, join_name
 from nix_trinity.knowledge.option_types import OptionType, parse_type
 from nix_trinity.knowledge.options import Path
@@ -108,9 +108,12 @@ class Judge:
             message = f"a set of options, which cannot be {described_value(value)}"
             return Finding("wrong_value", written, message, suggestions)
         wanted = _type_of(match, path)
-        if wanted is None or may_take(wanted, value):
+        # With names below it an option takes a set, even where its type's text tells only of what else may be in it.
+        if wanted is None or (match.has_children and value.kind == "attributes") or may_take(wanted, value):
             return None
-        message = one_line_in_ticks(f"takes {described_type(wanted)}, not {described_value(value)}")
+        part_type, part = refused_part(wanted, value)
+        each = "each element of it is" if part is not value else "takes"
+        message = one_line_in_ticks(f"{each} {described_type(part_type)}, not {described_value(part)}")
         return Finding("wrong_value", written, message)
 
     def _gone(self, written: str, gone: Successor) -> Finding:

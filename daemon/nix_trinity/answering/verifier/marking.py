@@ -65,7 +65,8 @@ def _said(finding: Finding, *, named: bool = False) -> str:
     name = f"`{finding.name}`: " if named and finding.name else ""
     if finding.kind in {"renamed_option"} or not finding.suggestions:
         return name + finding.message
-    perhaps = " or ".join(f"`{suggestion}`" for suggestion in finding.suggestions)
+    *most, last = (f"`{suggestion}`" for suggestion in finding.suggestions)
+    perhaps = f"{', '.join(most)} or {last}" if most else last
     return f"{name}{finding.message}; perhaps {perhaps}"
 
 

@@ -52,8 +52,18 @@ _CODE: Final = frozenset(
         *(("console", word) for word in ("log", "error", "warn", "info", "debug", "table")),
         *(("time", word) for word in ("sleep", "time", "monotonic", "perf_counter", "now")),
         *(("location", word) for word in ("href", "reload", "hash", "search", "pathname")),
+        ("systemd", "journal"),
         *(("nixpkgs", word) for word in ("lib", "url", "follows", "legacyPackages", "outPath", "rev")),
-        *(("system", word) for word in ("out", "err")),
+        *(("system", word) for word in ("out", "err", "exit")),
+    }
+)
+# Roots that are namespaces or variables elsewhere, when a class or type follows: `time.Duration`.
+_NAMESPACES: Final = frozenset({"time", "console", "system", "image", "location", "security", "users", "fonts"})
+# Roots that are misspelt in practice; the small ones are too near to common words.
+_OFTEN_MISSPELT: Final = frozenset(
+    {
+        *("services", "programs", "networking", "hardware", "boot", "virtualisation", "environment", "security"),
+        *("systemd", "documentation", "fileSystems", "powerManagement", "specialisation"),
     }
 )
 _MOST_NAMES: Final = 400
@@ -105,7 +115,7 @@ def without_prefix(path: Path) -> Path:
 
 def near_root(root: str, roots: frozenset[str]) -> str | None:
     """The first attribute that a misspelt one means (``service``, ``network``, ``virtualization``)."""
-    return None if root in roots or len(root) < 6 else _near_root(root, roots)
+    return None if root in roots or len(root) < 6 else _near_root(root, roots & _OFTEN_MISSPELT)
 
 
 @lru_cache(maxsize=1024)
@@ -118,7 +128,7 @@ def _near_root(root: str, roots: frozenset[str]) -> str | None:
 def _is_misspelt_root(path: Path, tree: OptionTree) -> bool:
     if len(path) < 3 and path[-1] not in {"enable", "enabled", "package"}:
         return False
-    return near_root(path[0], tree.roots) is not None
+    return near_root(path[0], tree.roots) is not None and not tree.is_tail(path)
 
 
 def _is_something_else(path: Path, after: str) -> bool:
@@ -129,11 +139,8 @@ def _is_something_else(path: Path, after: str) -> bool:
         return True
     if len(path) == 2 and (last in _UNITS or (path[0] == "systemd" and last in _MANUALS)):
         return True
-    if (
-        path[0] in {"systemd", "boot"}
-        and len(path) == 2
-        and (after == "=" or path[0] == "boot")
-        and _KERNEL.match(name)
-    ):
+    if len(path) == 2 and path[0] in _NAMESPACES and re.fullmatch(r"[A-Z][a-z]\w*", last):
+        return True
+    if len(path) == 2 and _KERNEL.match(name) and (after == "=" or path[0] == "boot" or "_" in last):
         return True
     return len(path) <= 4 and (last in _DOMAINS or (len(path) == 2 and last in _FILES))

@@ -23,8 +23,8 @@ _CLOSING: Final = {"}": "{", "]": "[", ")": "("}
 # Bounded, so that many openings without an end cost no more than their number.
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*\n|/\*.{0,500}?\*/", re.MULTILINE | re.DOTALL)
 _ELIDED_LINE = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t]*;?[ \t]*$(?!\s*\}\s*[:@])", re.MULTILINE)
-_ELIDED_INSIDE = re.compile(r"(?<=[{\[])(\s*)(?:\.\.\.|…)(\s*)(?=\]|\}(?!\s*[:@]))")
-_ELIDED_VALUE = re.compile(r"(=\s*)(?:\.\.\.|…)(\s*;)")
+_ELIDED_INSIDE = re.compile(r"(?<=[{\[;])(\s*)(?:\.{2,}|…)(\s*)(?=\]|\}(?!\s*[:@]))")
+_ELIDED_VALUE = re.compile(r"(=\s*)(?:\.{2,}|…)(\s*;)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def read_nix(code: str) -> NixCode:
         if not tree.root_node.has_error:
             break
     else:
-        attempts = [attempts[1 if _is_fragment(code) else 0]]
+        # What is left out is not what is wrong: the completed forms come last.
+        attempts = [attempts[-1 if _is_fragment(code) else -2]]
     source, tree = attempts[-1]
     if tree.root_node.has_error:
         problems = _problems(tree.root_node)

@@ -10,7 +10,7 @@ _SHOWN_MEMBERS = 8
 
 def may_take(option_type: OptionType, value: Expression) -> bool:
     """Whether an option of the type may take the value; False only where Nix would surely refuse it."""
-    if value.kind in {"unknown", "apply"}:
+    if value.kind in {"unknown", "apply"} or _is_secret(value):
         return True
     if value.kind == "choice":
         return all(may_take(option_type, each) for each in value.elements)
@@ -54,6 +54,11 @@ def _may_be_scalar(option_type: OptionType, value: Expression) -> bool:
     return value.kind in kinds.get(option_type.kind, {value.kind})
 
 
+def _is_secret(value: Expression) -> bool:
+    """`{ _secret = "/run/…"; }`, which many modules take in place of any value that they write to a file."""
+    return [binding.path for binding in value.bindings] == [("_secret",)]
+
+
 def _is_store_path(value: Expression) -> bool:
     return value.literal is None or str(value.literal).startswith("/nix/store/")
 
@@ -90,6 +95,18 @@ def described_type(option_type: OptionType) -> str:
             return "a function"
         case "anything":
             return "any value"
+
+
+def refused_part(option_type: OptionType, value: Expression) -> tuple[OptionType, Expression]:
+    """The element of a list that is refused, with its type; the value itself where it is no list."""
+    if value.kind == "list" and option_type.kind == "either":
+        lists = [choice for choice in option_type.alternatives if choice.kind == "list"]
+        option_type = lists[0] if len(lists) == 1 else option_type
+    if value.kind == "list" and option_type.kind == "list" and option_type.element is not None:
+        for element in value.elements:
+            if not may_take(option_type.element, element):
+                return option_type.element, element
+    return option_type, value
 
 
 def described_value(value: Expression) -> str:
