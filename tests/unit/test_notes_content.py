@@ -253,6 +253,7 @@ failed-assertions: evaluation warning: old name ↵ error: ↵        Failed ass
 package-collision: error: collision between `/nix/store/a/bin/x' and `/nix/store/b/bin/x' ↵ error: builder for '/nix/store/x.drv' failed with exit code 25;
 no-space-during-build: cp: No space left on device ↵ error: builder for '/nix/store/x.drv' failed with exit code 1;
 service-exec-failed: warning: the following units failed: a.service ↵ Process: 81 ExecStart=/usr/bin/a (code=exited, status=203/EXEC)
+vpn-plugin-missing: The VPN service 'org.freedesktop.NetworkManager.openvpn' was not installed.
 containers: permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock
 """
 ORDINARY = [
