@@ -18,7 +18,8 @@ from nix_trinity.knowledge.options import Path
 
 _NIX: Final = frozenset({"nix", "nixos", "nixlang"})
 _UNMARKED: Final = frozenset({"", "text", "txt", "plaintext", "conf", "config", "code"})
-_PROMPT = re.compile(r"^\s*(?:nix-repl>|\$ )", re.MULTILINE)
+_NIX_LINE = re.compile(r"[A-Za-z_][\w-]*\.[\w.\"-]+\s*=[^=].*[;{(\[]$")
+_PROMPT = re.compile(r"^[ \t]*(?:nix-repl>|\$ )", re.MULTILINE)
 
 
 class CodeChecker:
@@ -84,11 +85,8 @@ class CodeChecker:
     def _was_meant_as_nix(self, code: NixCode, body: str) -> bool:
         if not code.problems:
             return bool(self._configuration(code, Context()).assignments)
-        return any(
-            re.match(r"[A-Za-z_][\w.\"-]*\s*=[^=]", line.strip()) and self._judge.is_root(line.strip().split(".")[0])
-            for line in body.split("\n")
-            if "." in line
-        )
+        lines = (line.strip() for line in body.split("\n"))
+        return any(_NIX_LINE.match(line) and self._judge.is_root(line.split(".")[0]) for line in lines)
 
     def _configuration(self, code: NixCode, context: Context) -> Configuration:
         def is_root(attribute: str) -> bool:

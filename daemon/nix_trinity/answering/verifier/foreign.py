@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final
 
 # Home Manager's own top-level names. Its `programs`, `services`, `systemd`, `xdg`, … it shares with NixOS.
@@ -60,9 +60,9 @@ _HIDDEN: Final = frozenset(
 )
 
 
-def is_foreign(path: Sequence[str]) -> bool:
-    """Whether a name belongs to a module that NixOS' option list does not know."""
-    return bool(path) and (path[0] in _ROOTS or tuple(path[:2]) in _PREFIXES)
+def is_foreign(path: Sequence[str], roots: Container[str] = ()) -> bool:
+    """Whether a name belongs to a module that an option list with these ``roots`` does not know."""
+    return bool(path) and ((path[0] in _ROOTS and path[0] not in roots) or tuple(path[:2]) in _PREFIXES)
 
 
 def is_hidden(path: Sequence[str]) -> bool:

@@ -128,7 +128,7 @@ class Judge:
 
     def _is_elsewhere(self, path: Path, context: Context) -> bool:
         """Whether a module that this list does not cover may have the option."""
-        if is_foreign(path) or any(path[: len(own)] == own[: len(path)] for own in context.declared):
+        if is_foreign(path, self.tree.roots) or any(path[: len(own)] == own[: len(path)] for own in context.declared):
             return True
         if any(_STAND_IN.fullmatch(attribute) for attribute in path[:3]):
             return True

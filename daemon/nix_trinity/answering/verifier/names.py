@@ -66,6 +66,8 @@ _OFTEN_MISSPELT: Final = frozenset(
         *("systemd", "documentation", "fileSystems", "powerManagement", "specialisation"),
     }
 )
+# Roots that any name may follow, so that `containers.conf` would be a container.
+_NAMES_OF_ONES_OWN: Final = frozenset({"containers", "specialisation", "fileSystems", "swapDevices"})
 _MOST_NAMES: Final = 400
 
 
@@ -98,6 +100,8 @@ def _names(text: str, tree: OptionTree, extra_roots: frozenset[str]) -> Iterator
         if len(path) < 2 or _AFTER_OTHERS.match(clear, found.end()):
             continue
         if path[0] not in tree.roots | extra_roots and not _is_misspelt_root(path, tree):
+            continue
+        if len(path) == 2 and path[0] in _NAMES_OF_ONES_OWN and path[1] in _FILES:
             continue
         if tree.look_up(path).status == "unknown" and _is_something_else(path, clear[found.end() : found.end() + 1]):
             continue

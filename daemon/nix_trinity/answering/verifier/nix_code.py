@@ -193,8 +193,14 @@ def _references(root: Node) -> Iterator[tuple[Path, int]]:
 
 
 def _commentable(source: str, root: Node) -> frozenset[int]:
+    lines = source.split("\n")
     inside: set[int] = set()
     for node in _walk(root):
         if node.type in {"string_expression", "indented_string_expression", "comment"}:
             inside.update(range(node.start_point[0], node.end_point[0]))
-    return frozenset(range(source.count("\n") + 1)) - inside
+    if root.has_error:
+        # A string that is never closed is in no node of its own: what may be inside one is left alone.
+        first = next((number for number, line in enumerate(lines) if "''" in line or "/*" in line), len(lines))
+        inside.update(range(first, len(lines)))
+        inside.update(number for number, line in enumerate(lines) if line.count('"') % 2)
+    return frozenset(range(len(lines))) - inside

@@ -169,6 +169,9 @@ class _Reader:
                 self._assign(path, line, each, home)
             return
         self.assignments.append(Assignment(path, line, value, home))
+        if [binding.path for binding in value.bindings] == [("_secret",)]:
+            # The modules' way to take any value from a file; it is no option of its own.
+            return
         if value.kind == "function" and value.name.endswith("..."):
             value = value.elements[0]
         for binding in value.bindings:
