@@ -373,7 +373,7 @@ _ELSEWHERE: Final = re.compile(
     r"|/(?:run|etc|var|home|nix|root|persist|tmp|mnt|srv|boot|dev|usr|opt|data|path)\b)[^\s:]*+"
     r"|\(?(?:config|osConfig|lib|builtins|pkgs|cfg|self|inputs|import|settings|args|os|env|process|var|secrets"
     r"|getpass)[.(].*+|\(?import .*+|(?:lib\.)?mk[A-Z][a-zA-Z]{2,20}[ ({].*+"
-    r"|(?:pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:).*+"
+    r"|ext:\w{1,64}|(?:pass:|env:|cmd:|op://|https?://|vault:|!secret |!vault|ENC\[|sha(?:1|256|512)[-:]|SHA256:).*+"
     r"|age1[a-z0-9]{30,}+|ssh-\w{1,10} AAAA.*+|::[\da-f:]{1,40}"
     r"|[*!•]*+|\.{3}|…|[xX]{3,}+|\([a-z ]{1,20}\)|[\[({](?:[\s\"'{})\]].*+)?",
     re.DOTALL,
