@@ -310,12 +310,39 @@ def test_nix_reads_every_value_back(values: list[Any]) -> None:
 
 @pytest.mark.skipif(NIX is None, reason="needs nix-instantiate")
 def test_nix_reads_every_short_text_of_the_awkward_characters_back() -> None:
-    awkward = ["'", '"', "$", "{", "\\", "\n", " ", "a", "\r"]
-    texts = [""]
-    for _ in range(4):
-        texts += [text + character for text in texts if len(text) == len(texts[-1]) for character in awkward]
-    both = texts + [f"x\n{text}" for text in texts] + [f"{text}\nx\n" for text in texts]
+    both = awkward_texts()
     assert evaluated(render_value(both)) == both
+
+
+@given(TEXT | st.lists(TEXT, min_size=2, max_size=4).map("\n".join))
+def test_a_string_is_what_its_syntax_says(text: str) -> None:
+    assert decoded(text) == text
+
+
+def test_every_short_text_of_the_awkward_characters_is_what_its_syntax_says() -> None:
+    assert [text for text in awkward_texts() if decoded(text) != text] == []
+
+
+def decoded(text: str) -> str:
+    """Write a string, and read it back from its syntax tree."""
+    root = PARSER.parse(render_value(text).encode()).root_node
+    assert not root.has_error
+    (literal,) = root.named_children
+    parts = [(part.type, (part.text or b"").decode()) for part in literal.children[1:-1]]
+    if literal.type == "string_expression":
+        named = {"\\n": "\n", "\\r": "\r", "\\t": "\t"}
+        parts = [(kind, named.get(part, part[1:]) if kind == "escape_sequence" else part) for kind, part in parts]
+    else:
+        parts = [(kind, "''" if part == "'''" else part) for kind, part in parts]
+    read = "".join(part for kind, part in parts if kind != "dollar_escape")
+    return read if literal.type == "string_expression" else without_indentation(read)
+
+
+def without_indentation(text: str) -> str:
+    """Take away what Nix does: the first line break, and the spaces that all lines with more in them start with."""
+    lines = text.removeprefix("\n").split("\n")
+    common = min(len(line) - len(line.lstrip(" ")) for line in lines if line.strip(" "))
+    return "\n".join(line[min(common, len(line) - len(line.lstrip(" "))) :] for line in lines)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -323,6 +350,15 @@ def test_a_float_is_written_in_full_and_as_nix_reads_floats(value: float) -> Non
     text = render_value(value)
     assert float(text) == value
     assert re.fullmatch(r"-?(?:[1-9][0-9]*\.[0-9]*|0?\.[0-9]+)(?:[Ee][+-]?[0-9]+)?", text)
+
+
+def awkward_texts() -> list[str]:
+    """Give all short texts of the characters that mean something in a Nix string, on one line and on several."""
+    texts = [""]
+    for _ in range(4):
+        longest = len(texts[-1])
+        texts += [text + character for text in texts if len(text) == longest for character in "'\"${\\\n a\r"]
+    return texts + [f"x\n{text}" for text in texts] + [f"{text}\nx\n" for text in texts]
 
 
 def evaluated(code: str) -> Any:
