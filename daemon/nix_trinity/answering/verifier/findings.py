@@ -68,8 +68,11 @@ def verdict(checked: Sequence[Checked]) -> Verdict:
     return "ungrounded"
 
 
-def repair_request(findings: Sequence[Finding]) -> str:
-    """Tell the model what was wrong in its answer and which names are real; '' when nothing was."""
+def repair_request(findings: Sequence[Finding], *, goes_on: bool = False) -> str:
+    """Tell the model what was wrong in its answer and which names are real; '' when nothing was.
+
+    ``goes_on``: the person has read what came before the fault, so the model is to go on from there.
+    """
     lines: dict[str, None] = {}
     for finding in findings:
         if finding.is_error:
@@ -85,8 +88,13 @@ def repair_request(findings: Sequence[Finding]) -> str:
         (
             "Your answer was checked against the options of this very NixOS. This is wrong in it:",
             *shown,
-            "Write the whole answer again, corrected. Use only options that exist here. Where no real option does "
-            "what is asked, say so. Do not mention this check.",
+            (
+                "Go on with the answer in place of its last part, corrected, without saying again what stood before it. "
+                if goes_on
+                else "Write the whole answer again, corrected. "
+            )
+            + "Use only options that exist here. Where no real option does what is asked, say so. Do not mention this "
+            "check.",
         )
     )
 
