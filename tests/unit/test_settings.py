@@ -341,6 +341,7 @@ def decoded(text: str) -> str:
 def without_indentation(text: str) -> str:
     """Take away what Nix does: the first line break, and the spaces that all lines with more in them start with."""
     lines = text.removeprefix("\n").split("\n")
+    lines[-1] = lines[-1] if lines[-1].strip(" ") else ""  # and a last line that only indents the closing quotes
     common = min(len(line) - len(line.lstrip(" ")) for line in lines if line.strip(" "))
     return "\n".join(line[min(common, len(line) - len(line.lstrip(" "))) :] for line in lines)
 

@@ -22,7 +22,7 @@ KEYWORDS = frozenset({"if", "then", "else", "assert", "with", "let", "in", "rec"
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPED = re.compile(r'[\\"\n\r\t]|\$(?=\{)')
 # What stands in an indented string only with tricks: the string is written on one line instead.
-_NOT_INDENTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|'''|'\$\{|'\Z|\n *[ ]\Z")
+_NOT_INDENTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]|'\$\{|'\Z|\n *[ ]\Z")
 _ARGUMENT = re.compile(r"[a-zA-Z_][\w'-]*(?:\.[a-zA-Z_][\w'-]*)*|\.?(?:/[\w.@+-]+)+")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<string>"(?:[^"\\$\n]|\\.|\$(?!\{))*")|(?P<number>-?(?:\d+\.\d+|\d{1,18})(?![\w.]))"""
