@@ -20,6 +20,12 @@ _NIX: Final = frozenset({"nix", "nixos", "nixlang"})
 _UNMARKED: Final = frozenset({"", "text", "txt", "plaintext", "conf", "config", "code"})
 _NIX_LINE = re.compile(r"[A-Za-z_][\w-]*\.[\w.\"-]+\s*=[^=].*[;{(\[]$")
 _PROMPT = re.compile(r"^[ \t]*(?:nix-repl>|\$ )", re.MULTILINE)
+# Commands that a model put into a block that it called Nix.
+_COMMAND = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*)?\n)*+[ \t]*(?:sudo[ \t]+)?(?:nix(?:-[a-z-]+)?|nixos-[a-z-]+|home-manager|git|cd|curl|cp|mv|rm"
+    r"|mkdir|echo|cat|nano|vim|systemctl|journalctl|export)[ \t]+[^=\s{]"
+)
+_QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 
 
 class CodeChecker:
@@ -34,7 +40,7 @@ class CodeChecker:
         # What nobody called Nix, and does not parse, may hold more than Nix: then only names are certain.
         is_marked = segment.language in _NIX
         code = read_nix(body) if is_marked or segment.language in _UNMARKED else None
-        if code is not None and _PROMPT.search(body):
+        if code is not None and (_PROMPT.search(body) or (code.has_broken_tree and _COMMAND.match(body))):
             code = None
         if code is not None and not is_marked and not self._was_meant_as_nix(code, body):
             code = None
@@ -152,11 +158,21 @@ class CodeChecker:
 
 
 def body_of(segment: Segment) -> tuple[str, int]:
-    """The code of a block without its fences, and where in the segment's text it begins."""
+    """The code of a block without its fences, and where in the segment's text it begins.
+
+    In a quotation the signs at the beginnings of the lines are blanked, so that all places stay as they are.
+    """
     text = segment.text
     start = text.find("\n") + 1 if segment.opened else 0
     end = text.rstrip("\n").rfind("\n") + 1 if segment.closed else len(text)
-    return text[start : max(start, end)], start
+    return without_quotation(text[start : max(start, end)]), start
+
+
+def without_quotation(body: str) -> str:
+    """Blank the ``>`` at the beginning of every line, where every line has one."""
+    if not body.lstrip().startswith(">") or not all(line.lstrip()[:1] in {">", ""} for line in body.split("\n")):
+        return body
+    return _QUOTE.sub(lambda found: " " * len(found[0]), body)
 
 
 def _line_ends(body: str, start: int) -> list[int]:

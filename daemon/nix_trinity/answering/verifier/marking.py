@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nix_trinity.answering.verifier.code_check import body_of
+from nix_trinity.answering.verifier.code_check import body_of, without_quotation
 from nix_trinity.answering.verifier.findings import Checked, Finding
 from nix_trinity.answering.verifier.nix_code import read_nix
 
@@ -48,17 +48,28 @@ def _commented(checked: Checked, errors: list[Finding]) -> tuple[str, list[Findi
     """Put the findings into comments at the ends of their lines; give back those for which there is no place."""
     body, start = body_of(checked.segment)
     code = read_nix(body)
-    inside = [finding for finding in errors if body.count("\n", 0, max(0, finding.at - start)) in code.commentable]
+    line_ends = [start + end for end in _ends(body)]
     by_place: dict[int, list[str]] = {}
-    for finding in inside:
-        by_place.setdefault(finding.at, []).append(_said(finding, named=True).replace("`", ""))
+    elsewhere: list[Finding] = []
+    for finding in errors:
+        line = body.count("\n", 0, max(0, finding.at - start))
+        # Inside a string of several lines there is no place; where it ends there is.
+        free = next((each for each in range(line, len(line_ends)) if each in code.commentable), None)
+        if free is None or (free != line and code.has_broken_tree):
+            elsewhere.append(finding)
+        else:
+            by_place.setdefault(line_ends[free], []).append(_said(finding, named=True).replace("`", ""))
     text = _insert(checked.text, [(at, f" # {SIGN} {'; '.join(said)}") for at, said in by_place.items()])
-    new_body = text[start : start + len(body) + len(text) - len(checked.text)]
-    again = read_nix(new_body)
+    again = read_nix(without_quotation(text[start : start + len(body) + len(text) - len(checked.text)]))
     # Code that is wrong already can still be made worse: then the marks go below it.
     if again.expression != code.expression or again.problems != code.problems:
         return checked.text, errors
-    return text, [finding for finding in errors if finding not in inside]
+    return text, elsewhere
+
+
+def _ends(body: str) -> list[int]:
+    ends = [found.start() for found in re.finditer(r"\n", body)]
+    return ends if body.endswith("\n") else [*ends, len(body)]
 
 
 def _said(finding: Finding, *, named: bool = False) -> str:

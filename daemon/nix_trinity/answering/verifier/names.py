@@ -33,7 +33,7 @@ _AFTER_OTHERS = re.compile(r"\(|/|@|:\d|://|\\")
 _FILES: Final = _set_of(
     "nix lock conf cfg js toml json yaml yml xml ini md txt html htm css ts jsx tsx py sh bash zsh fish rs go c h cpp"
     " hpp java rb pl lua sql db sqlite log pem crt key age gpg asc pub zip gz xz zst tar tgz iso img qcow2 vmdk raw ko"
-    " efi png jpg jpeg svg gif webp ico pdf desktop rules d so patch diff drv nar el vim tf csv bin old bak orig rst"
+    " efi png jpg jpeg svg gif webp ico pdf desktop rules d so patch diff drv nar el vim tf csv bin old bak orig rst scr dtb"
 )
 _UNITS: Final = _set_of(
     "service socket timer target mount automount swap slice scope path device network netdev link nspawn"

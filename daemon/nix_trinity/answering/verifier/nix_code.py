@@ -22,8 +22,10 @@ _MOST_PROBLEMS: Final = 3
 _CLOSING: Final = {"}": "{", "]": "[", ")": "("}
 # Bounded, so that many openings without an end cost no more than their number.
 _COMMENT = re.compile(r"^[ \t]*#[^\n]*\n|/\*.{0,500}?\*/", re.MULTILINE | re.DOTALL)
+_LAST_COMMA = re.compile(r",(\s*+(?:#[^\n]*+\n\s*+)*+\}\s*+[:@])")
 _ELIDED_LINE = re.compile(r"^[ \t]*(?:\.\.\.|…)[ \t]*;?[ \t]*$(?!\s*\}\s*[:@])", re.MULTILINE)
 _ELIDED_INSIDE = re.compile(r"(?<=[{\[;])(\s*)(?:\.{2,}|…)(\s*)(?=\]|\}(?!\s*[:@]))")
+_STAND_IN = re.compile(r"(?<=[\w\"])\.(<[A-Za-z][\w -]{0,40}>)")
 _ELIDED_VALUE = re.compile(r"(=\s*)(?:\.{2,}|…)(\s*;)")
 
 
@@ -66,7 +68,7 @@ def read_nix(code: str) -> NixCode:
         problems = _problems(tree.root_node)
     else:
         # A fragment may show one option twice, as two ways to choose from; a whole file may not.
-        problems = _duplicates(tree.root_node) if source == code else iter(())
+        problems = _duplicates(tree.root_node) if source is attempts[0][0] else iter(())
     root = next(iter(tree.root_node.named_children), None)
     return NixCode(
         source=source,
@@ -88,10 +90,13 @@ def _parser() -> Parser:
 
 
 def _candidates(code: str) -> Iterator[str]:
+    # Nix takes a comma after the last argument, which the grammar does not know.
+    code = _LAST_COMMA.sub(r" \1", code)
     yield code
     yield f"{{ {code}\n}}"
     elided = _ELIDED_LINE.sub("", code)
     elided = _ELIDED_INSIDE.sub(r"\1\2", elided)
+    elided = _STAND_IN.sub(r'."\1"', elided)
     elided = _ELIDED_VALUE.sub(r"\1elided\2", elided)
     if elided != code:
         yield elided

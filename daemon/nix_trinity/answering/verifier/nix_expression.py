@@ -128,7 +128,8 @@ def _scalar(node: SyntaxNode) -> Expression | None:
             return Expression("float", line, float(text))
         case "string_expression" | "indented_string_expression":
             return Expression("string", line, _string(node))
-        case "path_expression" | "hpath_expression" | "spath_expression":
+        # `<name>` parses as a search path, and is what people write for a value of one's own.
+        case "path_expression" | "hpath_expression":
             return Expression("path", line)
         case "uri_expression":
             return Expression("string", line, text)

@@ -15,7 +15,9 @@ from nix_trinity.knowledge.options import Path
 
 _MODULE_KEYS: Final = frozenset({"imports", "options", "disabledModules"})
 _SKIPPED_KEYS: Final = frozenset({"disabledModules", "meta", "key", "freeformType", "_file", "_class", "_module"})
-_OTHER_SYSTEMS: Final = frozenset({"outputs", "inputs", "perSystem", "flake", "mkShell", "testScript"})
+_OTHER_SYSTEMS: Final = frozenset(
+    {"outputs", "inputs", "perSystem", "flake", "mkShell", "testScript", "projectRootFile"}
+)
 _OVERLAY_ARGUMENTS: Final = frozenset({"final", "prev", "self", "super", "old", "finalAttrs", "oldAttrs"})
 # Options whose value is a whole configuration again; `*` is any attribute.
 _CONFIGURATIONS: Final = (
@@ -93,7 +95,7 @@ class _Reader:
                 for each in expression.elements:
                     self.module(each, home)
             case "attributes":
-                home = home or any(binding.path[0] == "home" for binding in expression.bindings if binding.path)
+                home = home or any(_is_of_another_system(binding) for binding in expression.bindings)
                 for binding in expression.bindings:
                     self._top(binding, home)
 
@@ -186,6 +188,12 @@ class _Reader:
             self.declared.add(path)
         for binding in value.bindings:
             self._declare((*path, *binding.path), binding.value)
+
+
+def _is_of_another_system(binding: Binding) -> bool:
+    """Whether an attribute shows that the module is Home Manager's or nix-darwin's."""
+    path = (*binding.path, *(inner for each in binding.value.bindings[:1] for inner in each.path[:1]))
+    return path[:1] in {("home",), ("homebrew",), ("launchd",)} or path[:2] == ("system", "defaults")
 
 
 def _takes_module_arguments(function: Expression) -> bool:
