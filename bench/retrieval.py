@@ -96,7 +96,10 @@ async def report(
             print(f"\n{question.id} [{question.lang}] {question.question[:160]!r}")
             print("   wanted:", *question.expected_options[:4], "at", places[question.id])
             print("   found: ", *names[:5])
-            print("   terms: ", *(f"{term.stem}({','.join(v for v, _ in term.variants[:6])})" for term in found.query.terms))
+            print(
+                "   terms: ",
+                *(f"{term.stem}({','.join(v for v, _ in term.variants[:6])})" for term in found.query.terms),
+            )
     print(f"\n{title}: {len(asked)} that have options")
     for label, key in (("all", lambda _: "all"), ("kind", lambda q: q.kind), ("language", lambda q: q.lang)):
         for name, line in _shares(asked, places, key).items():

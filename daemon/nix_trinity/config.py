@@ -90,6 +90,22 @@ class ModelsSection(Section, frozen=True, kw_only=True):
     roles: dict[str, RoleSection] = {}
 
 
+class CorpusSection(Section, frozen=True, kw_only=True):
+    """``[corpus]``: what answers are grounded in. Empty: none."""
+
+    options: str = "/run/current-system/sw/share/doc/nixos/options.json"
+    """The options of this very system; documentation.nixos.enable puts them there."""
+    home_manager_options: str = ""
+    manual: str = ""
+    """A folder of markdown: doc/manual of the nixpkgs in use."""
+    notes: tuple[str, ...] = ()
+    """Folders with a person's own notes, besides ours."""
+    embedding_model: str = ""
+    """A model of the engine that makes vectors; they help with wordings that share no word with an option."""
+    nix_instantiate: str = ""
+    """The program that has the last word on an answer's Nix syntax; empty: the one on PATH, if any."""
+
+
 class AnsweringSection(Section, frozen=True, kw_only=True):
     """``[answering]``: limits of the line from question to answer."""
 
@@ -108,6 +124,7 @@ class Config(Section, frozen=True, kw_only=True):
     logging: LoggingSection = msgspec.field(default_factory=LoggingSection)
     ollama: OllamaSection = msgspec.field(default_factory=OllamaSection)
     models: ModelsSection = msgspec.field(default_factory=ModelsSection)
+    corpus: CorpusSection = msgspec.field(default_factory=CorpusSection)
     answering: AnsweringSection = msgspec.field(default_factory=AnsweringSection)
 
 
@@ -211,6 +228,7 @@ def _known_keys(path: list[str]) -> list[str]:
         ("logging",): LoggingSection,
         ("ollama",): OllamaSection,
         ("models",): ModelsSection,
+        ("corpus",): CorpusSection,
         ("answering",): AnsweringSection,
     }
     section = sections.get(tuple(path), RoleSection)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import importlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -17,15 +19,21 @@ import structlog
 
 from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
+from nix_trinity.answering.answer_line import Limits
+from nix_trinity.answering.checking import SyntaxCheck
+from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.health import EngineHealth
-from nix_trinity.answering.pipeline import Answering, Limits
+from nix_trinity.answering.pipeline import Answering
+from nix_trinity.answering.retriever import ranking, vocabulary
+from nix_trinity.answering.retriever.retrieve import Retriever
 from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
 from nix_trinity.api.access import Access
 from nix_trinity.api.messages import StatusReply
 from nix_trinity.api.routes import Api
 from nix_trinity.api.server import Activity, UnixServer
 from nix_trinity.api.status import Facts, status_reply
-from nix_trinity.catalogue import load_catalogue
+from nix_trinity.catalogue import load_catalogue, modelfiles_dir
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
 from nix_trinity.engines.protocol import Engine
 from nix_trinity.errors import StorageError, TrinityError
@@ -33,6 +41,7 @@ from nix_trinity.host.activation import Listener, inherited_listener, own_listen
 from nix_trinity.host.memory import total_memory_gib
 from nix_trinity.host.notify import ServiceManager
 from nix_trinity.host.release import nixos_release
+from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.store import KnowledgeStore
 from nix_trinity.logs import configure_logging
@@ -104,12 +113,16 @@ class _Daemon:
             engine_url=config.ollama.url,
         )
         self._store = KnowledgeStore(Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges)
+        self._corpus = Corpus(Path(config.state.directory), _places(config))
+        self._grounding = Grounding(self._corpus, _retriever)
         self._models = RoleModels(self._engine, specs)
         self._health = EngineHealth(self._engine, self._models)
         self._answering = Answering(
             engine=self._engine,
             models=self._models,
             store=self._store,
+            grounding=self._grounding,
+            syntax=_syntax_check(config.corpus.nix_instantiate),
             admission=Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic),
             limits=Limits(config.answering.answer_tokens, config.answering.history_tokens),
             nixos_release=release,
@@ -119,6 +132,7 @@ class _Daemon:
         api = Api(
             answering=self._answering,
             store=self._store,
+            grounding=self._grounding,
             access=Access(config.access.users_group, config.access.operators_group),
             status_of=self._status,
         )
@@ -134,6 +148,7 @@ class _Daemon:
             loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
         chores = [
             asyncio.create_task(self._open_store(), name="open the database"),
+            asyncio.create_task(self._corpus.refresh(first_after_seconds=_FIRST_PROBE_SECONDS), name="index"),
             asyncio.create_task(self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS), name="probe"),
             asyncio.create_task(self._feed_watchdog(), name="watchdog"),
             asyncio.create_task(self._leave_when_idle(), name="idle exit"),
@@ -148,6 +163,7 @@ class _Daemon:
             await asyncio.gather(*chores, return_exceptions=True)
             await self._answering.cancel_all(_SHUTTING_DOWN)
             await self._store.close()
+            await self._corpus.close()
             if self._engine_instance is not None:
                 await self._engine_instance.close()
             _log.info("stopped")
@@ -178,6 +194,7 @@ class _Daemon:
             models=self._models,
             admission=self._answering.admission,
             store=self._store,
+            corpus=self._corpus,
         )
 
     def _ready(self) -> None:
@@ -228,6 +245,29 @@ class _Daemon:
         if not chore.cancelled() and chore.exception() is not None:
             _log.error("a chore failed", chore=chore.get_name(), exc_info=chore.exception())
             self._server.leave()
+
+
+def _places(config: Config) -> CorpusPlaces:
+    corpus = config.corpus
+    return CorpusPlaces(
+        options=corpus.options,
+        home_manager_options=corpus.home_manager_options,
+        manual=corpus.manual,
+        notes=(str(modelfiles_dir() / "notes"), *corpus.notes),
+    )
+
+
+@functools.cache
+def _retriever() -> Retriever:
+    folder = modelfiles_dir()
+    return Retriever(
+        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME), ranking.load_ranking(folder / ranking.FILE_NAME)
+    )
+
+
+def _syntax_check(configured: str) -> SyntaxCheck | None:
+    program = configured or shutil.which("nix-instantiate")
+    return functools.partial(parse_with_nix, program=Path(program)) if program else None
 
 
 _SHUTTING_DOWN = TrinityError(

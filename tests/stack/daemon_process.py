@@ -17,6 +17,7 @@ from tests.stack.errors import StackError
 from tests.stack.guarded import GuardedProcess
 
 BIN = Path(sys.executable).parent
+SAMPLE_OPTIONS = Path(__file__).resolve().parents[1] / "data" / "sample-options.json"
 
 
 class ActivatedDaemon:
@@ -31,11 +32,14 @@ class ActivatedDaemon:
         config: str = "",
         daemon: str = "",
         ollama: str = "",
+        options: Path | None = SAMPLE_OPTIONS,
+        corpus: str = "",
         restarts: bool = False,
         command: Sequence[str] = (str(BIN / "nix-trinityd"),),
     ) -> None:
-        """``config``, ``daemon`` and ``ollama`` are further TOML, at the end and in the sections of these names.
+        """``config``, ``daemon``, ``ollama`` and ``corpus`` are further TOML, at the end and in the sections of these names.
 
+        ``options`` is the list of options to ground answers in: our own sample unless told otherwise.
         ``restarts`` starts the daemon again after it has ended; ``command`` is what starts it.
         """
         self._restarts = restarts
@@ -51,7 +55,8 @@ class ActivatedDaemon:
         )
         self.config.write_text(
             f'[daemon]\nsocket = "{self.socket}"\n{daemon}\n[state]\ndirectory = "{self.state}"\n'
-            f'[ollama]\nurl = "{ollama_url}"\n{ollama}\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
+            f'[ollama]\nurl = "{ollama_url}"\n{ollama}\n'
+            f'[corpus]\noptions = "{options or ""}"\n{corpus}\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
         )
         self._process: GuardedProcess | None = None
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from typing import Any
 
 from nix_trinity.answering.prompt import Prompt, was_truncated
 from nix_trinity.answering.role_models import ReadyModel, RoleModels
@@ -30,6 +31,8 @@ class Generation:
         role: str,
         prompt_for: Callable[[ReadyModel, bool], Prompt],
         answer_tokens: Callable[[ReadyModel], int],
+        *,
+        schema: Mapping[str, Any] | None = None,
     ) -> None:
         self.engine = engine
         self.models = models
@@ -39,6 +42,7 @@ class Generation:
         self.usage: Usage | None = None
         self._prompt_for = prompt_for
         self._answer_tokens = answer_tokens
+        self._schema = schema
         self._halved = False
         self._looked_again = False
         self._busy = 0
@@ -65,6 +69,9 @@ class Generation:
             messages=self.prompt.messages,
             num_ctx=self.model.num_ctx,
             max_tokens=self._answer_tokens(self.model),
+            schema=self._schema,
+            # What fills in a form is to be the likeliest, and the same each time.
+            temperature=0.0 if self._schema is not None else None,
         )
 
     async def recover(self, error: Exception) -> bool:

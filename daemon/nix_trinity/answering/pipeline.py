@@ -1,4 +1,4 @@
-"""The ask line, from a question to an answer that is kept: route, prompt, engine, knowledge.
+"""The ask line, from a question to an answer that is kept: route, retrieve, prompt, engine, check, knowledge.
 
 Each question runs in a task of its own, apart from the connection that it came on. So a connection that
 goes away is one cancellation, the row is written in every case, and the daemon knows what is running.
@@ -7,21 +7,32 @@ goes away is one cancellation, the row is written in every case, and the daemon 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 
 import structlog
 
 from nix_trinity.answering.admission import Admission
-from nix_trinity.answering.generation import Generation, generate
-from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
+from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits, first_of, stopped
+from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
+from nix_trinity.answering.fencing import looks_like_injection
+from nix_trinity.answering.grounding import Grounding, Grounds
+from nix_trinity.answering.outcome import outcome_of
+from nix_trinity.answering.passages import given_notes
+from nix_trinity.answering.prompt import Situation, Turn
 from nix_trinity.answering.question import Event, Question, Queued, Started, Text
 from nix_trinity.answering.record import Record
-from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
+from nix_trinity.answering.role_models import EngineSource, RoleModels
 from nix_trinity.answering.router import Route, RoutingContext, route
-from nix_trinity.errors import EngineError, InternalError, TrinityError
+from nix_trinity.answering.search_answer import search_answer
+from nix_trinity.errors import (
+    EngineError,
+    EngineTimeoutError,
+    EngineUnreachableError,
+    InternalError,
+    ModelMissingError,
+    TrinityError,
+)
 from nix_trinity.knowledge.exchanges import new_id
 from nix_trinity.knowledge.redaction import redact
 from nix_trinity.knowledge.store import KnowledgeStore
@@ -32,14 +43,6 @@ _EVENTS_AHEAD = 256
 _FIRST_LOOK_SECONDS = 0.25
 
 _log = structlog.get_logger("answering")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Tokens that an answer and a session's history may have."""
-
-    answer_tokens: int
-    history_tokens: int
 
 
 class RunningQuestion:
@@ -87,6 +90,8 @@ class Answering:
         engine: EngineSource,
         models: RoleModels,
         store: KnowledgeStore,
+        grounding: Grounding,
+        syntax: SyntaxCheck | None,
         admission: Admission,
         limits: Limits,
         nixos_release: str | None,
@@ -97,6 +102,8 @@ class Answering:
         self._engine = engine
         self._models = models
         self._store = store
+        self._grounding = grounding
+        self._syntax = syntax
         self._limits = limits
         self._nixos_release = nixos_release
         self._clock = clock
@@ -155,23 +162,31 @@ class Answering:
             await running.put(None)
 
     async def _answer(self, question: Question, running: RunningQuestion, record: Record) -> None:
-        # In a thread, since a megabyte of pasted log takes the redactor a noticeable part of a second.
-        text, attachment = await asyncio.to_thread(lambda: (redact(question.text), redact(question.attachment)))
-        session, turns, last_role = await self._session(question)
-        chosen = _with_session(
-            route(text.text, RoutingContext(question.level, attachment.text, question.role)), last_role
+        # In a thread, since a megabyte of pasted log takes the redactor a noticeable part of a second. Not to be
+        # interrupted: a question that is cancelled meanwhile is still a row, and a row is redacted.
+        work = asyncio.create_task(
+            asyncio.to_thread(lambda: (redact(question.text), redact(question.attachment))), name="redact"
         )
+        try:
+            text, attachment = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            text, attachment = await work
+            record.begin(uid=question.uid, interface=question.interface, question=text.text, attachment=attachment.text)
+            raise
         record.begin(
             uid=question.uid,
-            session=session,
             interface=question.interface,
             question=text.text,
             attachment=attachment.text,
             level=question.level,
-            role=chosen.role,
-            role_reason=chosen.reason,
             nixos_release=self._nixos_release,
+            learnable=not looks_like_injection(f"{text.text}\n{attachment.text}"),
         )
+        session, turns, last_role = await self._session(question)
+        chosen = _with_session(
+            route(text.text, RoutingContext(question.level, attachment.text, question.role)), last_role
+        )
+        record.routed(session, chosen.role, chosen.reason)
         notices = _redaction_notices(text.count + attachment.count)
 
         async def on_wait(position: int) -> None:
@@ -179,70 +194,86 @@ class Answering:
 
         async with self.admission.place(on_wait):
             record.admitted()
-            generation = await self._generate(question, text.text, attachment.text, chosen, turns)
-            await self._pass_on(generation, running, record, session, chosen, notices)
-            record.check_seen(generation)
+            grounds = await self._grounding.grounds(text.text, attachment.text)
+            line = AnswerLine(
+                Asked(
+                    text.text,
+                    attachment.text,
+                    chosen.role,
+                    Situation(question.level, question.local_time, self._nixos_release),
+                    turns,
+                    grounds,
+                ),
+                engine=self._engine,
+                models=self._models,
+                limits=self._limits,
+                syntax=self._syntax,
+            )
+            started = _Start(running, record, session, chosen, notices)
+            try:
+                await self._pass_on(line, running, record, started)
+            except (EngineUnreachableError, ModelMissingError, EngineTimeoutError) as error:
+                if record.has_text or grounds.verifier is None:
+                    raise
+                await self._search_only(grounds, running, record, started, error)
+            else:
+                record.came_to(
+                    outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved)),
+                    grounds.release,
+                )
+                if line.main is not None:
+                    record.check_seen(line.main, line.answer_tokens)
+                await self._say_what_is_real(grounds, running, record)
         kept = await record.finish("answered")
-        await running.put(record.ended(kept, generation))
+        await running.put(record.ended(kept))
         _log.info("answered", **record.summary())
 
-    async def _generate(
-        self, question: Question, text: str, attachment: str, chosen: Route, turns: list[Turn]
-    ) -> Generation:
-        def prompt_for(model: ReadyModel, halved: bool) -> Prompt:
-            budget = self._budget(model)
-            return build_prompt(
-                text,
-                attachment=attachment,
-                situation=Situation(question.level, question.local_time, self._nixos_release),
-                history=turns,
-                budget=budget.halved() if halved else budget,
-                marker=f"data-{secrets.token_hex(6)}",
-            )
-
-        engine = await self._engine()
-        return Generation(engine, self._models, chosen.role, prompt_for, self._answer_tokens)
-
-    async def _pass_on(
-        self,
-        generation: Generation,
-        running: RunningQuestion,
-        record: Record,
-        session: str,
-        chosen: Route,
-        notices: tuple[str, ...],
-    ) -> None:
+    async def _pass_on(self, line: AnswerLine, running: RunningQuestion, record: Record, started: _Start) -> None:
         """Stream the answer; ``Started`` comes with its first words, or earlier when these take long."""
-        started = False
-
-        async def start() -> None:
-            nonlocal started
-            model = generation.model
-            if started or model is None:
-                return
-            started = True
-            record.started(model.name, model.version)
-            told = (*notices, *generation.notices)
-            await running.put(Started(running.id, session, chosen.role, chosen.reason, model.name, model.version, told))
-
-        async with aclosing(generate(generation)) as pieces:
-            first: asyncio.Task[str] = asyncio.create_task(_first(pieces))
+        async with aclosing(line.pieces()) as pieces:
+            first: asyncio.Task[str] = asyncio.create_task(first_of(pieces))
             try:
                 await asyncio.wait([first], timeout=_FIRST_LOOK_SECONDS)
                 if not first.done():
-                    await start()
+                    await started.say(line)
                 piece = await first
             finally:
-                if not first.done():
-                    first.cancel()
-                    await asyncio.wait([first])
+                await stopped(first)
             record.first_token()
-            await start()
+            await started.say(line)
             record.add(piece)
             await running.put(Text(piece))
             async for piece in pieces:
                 record.add(piece)
                 await running.put(Text(piece))
+        if line.cut_short is not None:
+            record.note(f"The answer could not be mended where it is marked: {line.cut_short.message}")
+
+    async def _search_only(
+        self, grounds: Grounds, running: RunningQuestion, record: Record, started: _Start, error: EngineError
+    ) -> None:
+        """Answer from the search alone, and say why."""
+        check = AnswerCheck(grounds.verifier, self._syntax)
+        text = await check.add(search_answer(grounds))
+        await started.say_without_model(error)
+        record.first_token()
+        record.add(text)
+        record.degraded(error.stable_code)
+        await running.put(Text(text))
+        found = grounds.retrieved
+        notes = found.notes[:1] if found is not None else ()
+        record.came_to(outcome_of(grounds, check, repaired=False, notes=notes), grounds.release)
+
+    async def _say_what_is_real(self, grounds: Grounds, running: RunningQuestion, record: Record) -> None:
+        """After an answer of which no name exists, what the search finds: the person must not be left with it."""
+        if not record.rests_on_nothing or grounds.retrieved is None or not grounds.retrieved.confident:
+            return
+        text = (
+            "\n\n---\n\n⚠ The options that this answer names do not exist here, so do not use it. Instead:\n\n"
+            + search_answer(grounds)
+        )
+        record.add(text)
+        await running.put(Text(text))
 
     async def _session(self, question: Question) -> tuple[str, list[Turn], str | None]:
         """The session's name, its turns so far (oldest first), and the role that spoke last in it."""
@@ -255,27 +286,50 @@ class Answering:
         turns = [Turn(exchange.question, exchange.answer) for exchange in past if not exchange.truncated]
         return session, turns, past[-1].role if past else None
 
-    def _budget(self, model: ReadyModel) -> Budget:
-        return Budget(
-            num_ctx=model.num_ctx,
-            prefix=model.prefix_most,
-            answer=self._answer_tokens(model),
-            history=self._limits.history_tokens,
+
+class _Start:
+    """Tells the reader once which model answers and why; notices come with it."""
+
+    def __init__(
+        self, running: RunningQuestion, record: Record, session: str, chosen: Route, notices: tuple[str, ...]
+    ) -> None:
+        self._running = running
+        self._record = record
+        self._session = session
+        self._chosen = chosen
+        self._notices = notices
+        self._said = False
+
+    async def say(self, line: AnswerLine) -> None:
+        """Say it when the model is known; the first time only."""
+        model = line.main.model if line.main is not None else None
+        if model is None or line.main is None:
+            return
+        await self._say(model.name, model.version, line.main.notices)
+
+    async def say_without_model(self, error: EngineError) -> None:
+        """Say that the search alone answers."""
+        await self._say("", "", (f"No model answers: {error.message} {error.hint}",))
+
+    async def _say(self, model: str, version: str, notices: tuple[str, ...]) -> None:
+        if self._said:
+            for notice in notices:
+                self._record.note(notice)
+            return
+        self._said = True
+        self._record.started(model or None, version or None)
+        chosen = self._chosen
+        await self._running.put(
+            Started(
+                self._running.id,
+                self._session,
+                chosen.role,
+                chosen.reason,
+                model,
+                version,
+                (*self._notices, *notices),
+            )
         )
-
-    def _answer_tokens(self, model: ReadyModel) -> int:
-        # A third of the window at most, so that a small one keeps room for the question.
-        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
-
-
-async def _first(pieces: AsyncIterator[str]) -> str:
-    async for piece in pieces:
-        return piece
-    raise EngineError(
-        "The model ended its answer without a word.",
-        "Ask in other words, or another role (--role expert).",
-        code="empty_answer",
-    )
 
 
 def _with_session(chosen: Route, last_role: str | None) -> Route:

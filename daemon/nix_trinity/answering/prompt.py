@@ -1,7 +1,8 @@
 """Put together what the model is sent, so that it fits.
 
 What is stable comes first (the model's own system text and examples, which Ollama holds; then the session's
-history), and what changes comes last, so that Ollama's prefix cache works. Nothing is left to Ollama to cut:
+history), and what changes with each question comes last (what was found for it, and the question itself), so
+that Ollama's prefix cache works. Nothing is left to Ollama to cut:
 it drops the oldest first, which are our examples, and says nothing.
 """
 
@@ -26,6 +27,9 @@ _SEEN_SHARE = 0.75
 # stands there, but the end says what it came to.
 _HEAD_SHARE = 1 / 3
 _LEAST_ATTACHMENT_TOKENS = 32
+# An attachment is what the question is about: what is known may not crowd it out.
+_PASSAGES_SHARE = 0.6
+_KNOWN = "What the options and notes of this very NixOS say"
 
 
 def most_tokens(text: str) -> int:
@@ -104,16 +108,22 @@ def build_prompt(
     history: Sequence[Turn],
     budget: Budget,
     marker: str,
+    passages: Sequence[str] = (),
+    task: str = "",
+    following: Sequence[ChatMessage] = (),
 ) -> Prompt:
-    """Fit question, attachment and history into the budget: the question whole, then the attachment, then turns.
+    """Fit all into the budget: the question whole, then passages, the attachment, and the session's turns.
 
-    ``history`` is oldest first; ``marker`` is a random word for this request.
+    ``history`` is oldest first, ``passages`` are best first and are kept whole or dropped from the end; ``marker`` is
+    a random word for this request. ``task`` is what the model is to do, after the question; ``following`` are the
+    messages after it, kept whole.
 
     :raises RequestError: ``question_too_long``, the question by itself does not fit.
     """
     notices: list[str] = []
-    asked = situation.line() + neutralised(question)
-    room = budget.room - most_tokens(asked) - _TOKENS_A_MESSAGE
+    asked = situation.line() + neutralised(question) + (f"\n\n{task}" if task else "")
+    after = sum(most_tokens(message.content) + _TOKENS_A_MESSAGE for message in following)
+    room = budget.room - most_tokens(asked) - _TOKENS_A_MESSAGE - after
     if room < 0:
         raise RequestError(
             f"The question does not fit into this model's context of {budget.num_ctx} tokens.",
@@ -121,6 +131,11 @@ def build_prompt(
             "shortened where it has to be. Or raise services.nixTrinity.roles.<role>.numCtx.",
             code="question_too_long",
         )
+    known = _fitting_passages(passages, int(room * _PASSAGES_SHARE) if attachment.strip() else room)
+    if known:
+        text = fenced("\n\n".join(known), marker=marker, what=_KNOWN)
+        asked = f"{text}\n\n{asked}"
+        room -= most_tokens(text)
     if attachment.strip():
         wrapping = most_tokens(fenced("", marker=marker, what="Attached text"))
         kept, left_out = _shortened(attachment, room - wrapping)
@@ -148,12 +163,24 @@ def build_prompt(
         )
     ]
     messages.append(ChatMessage("user", asked))
+    messages.extend(following)
     return Prompt(tuple(messages), sum(expected_tokens(message.content) for message in messages), tuple(notices))
 
 
 def was_truncated(prompt_tokens: int | None, *, expected: int) -> bool:
     """Whether the engine counted so few prompt tokens that it cannot have seen the whole prompt."""
     return prompt_tokens is not None and prompt_tokens < expected * _SEEN_SHARE
+
+
+def _fitting_passages(passages: Sequence[str], room: int) -> list[str]:
+    kept: list[str] = []
+    room -= most_tokens(fenced("", marker="data-000000000000", what=_KNOWN))
+    for passage in passages:
+        room -= most_tokens(neutralised(passage)) + 1
+        if room < 0:
+            break
+        kept.append(passage)
+    return kept
 
 
 def _fitting_turns(history: Sequence[Turn], room: int) -> list[Turn]:

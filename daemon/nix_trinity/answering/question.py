@@ -53,6 +53,14 @@ class Text(msgspec.Struct, frozen=True, tag_field="event", tag="text"):
     text: str
 
 
+class Source(msgspec.Struct, frozen=True):
+    """What an answer is grounded in: an option (``where``: its declaration), a note or a piece of the manual."""
+
+    kind: str
+    name: str
+    where: str
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
     """The answer is whole, and kept if ``kept`` says so. Times in milliseconds, tokens as the engine counted."""
 
@@ -65,6 +73,13 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
     total_ms: float
     prompt_tokens: int | None
     answer_tokens: int | None
+    verdict: str
+    """verified, corrected, flagged or ungrounded: see docs/explanation/grounding.md."""
+    sources: tuple[Source, ...]
+    options_release: str | None
+    """The NixOS release that the options are of, by which the answer was checked."""
+    degraded: str | None
+    """Why no model answered, as an error's code; None for an answer of a model."""
     notices: tuple[str, ...]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from nix_trinity.answering.generation import Generation
-from nix_trinity.answering.question import Ended
+from nix_trinity.answering.outcome import Outcome
+from nix_trinity.answering.question import Ended, Source
 from nix_trinity.errors import StorageError
 from nix_trinity.knowledge.exchanges import Exchange
 from nix_trinity.knowledge.store import KnowledgeStore
@@ -41,10 +42,12 @@ class Record:
         self._pieces: list[str] = []
         self._first_write: asyncio.Task[bool] | None = None
         self._problem = ""
+        self._notices: list[str] = []
+        self._cut_at: int | None = None
 
     def begin(self, **known: Any) -> None:
         """Take down what is known at the start, and begin to write it."""
-        self._exchange = msgspec.structs.replace(self._exchange, **known)
+        self._set(**known)
         if self._keeps:
             self._first_write = asyncio.create_task(self._write(), name=f"first write {self._exchange.id}")
 
@@ -52,8 +55,12 @@ class Record:
         """Take down how long the question waited for a place."""
         self._set(queue_ms=self._elapsed())
 
-    def started(self, model: str, version: str) -> None:
-        """Take down which model answers."""
+    def routed(self, session: str, role: str, reason: str) -> None:
+        """Take down which role answers, and why."""
+        self._set(session=session, role=role, role_reason=reason)
+
+    def started(self, model: str | None, version: str | None) -> None:
+        """Take down which model answers; None for the search alone."""
         self._set(model=model, model_version=version)
 
     def first_token(self) -> None:
@@ -64,35 +71,67 @@ class Record:
         """Take down a piece of the answer."""
         self._pieces.append(piece)
 
-    def check_seen(self, generation: Generation) -> None:
+    @property
+    def has_text(self) -> bool:
+        """Whether anything of an answer is there."""
+        return bool(self._pieces)
+
+    @property
+    def rests_on_nothing(self) -> bool:
+        """Whether the check found that nothing which the answer names exists."""
+        return self._exchange.verdict == "ungrounded"
+
+    def note(self, notice: str) -> None:
+        """Take down what the person is to be told at the end."""
+        self._notices.append(notice)
+
+    def degraded(self, code: str) -> None:
+        """Take down why no model answered."""
+        self._set(error_code=code)
+
+    def came_to(self, outcome: Outcome, release: str | None) -> None:
+        """Take down what the check of the answer came to, by the options of which release."""
+        sources = tuple(msgspec.structs.asdict(source) for source in outcome.sources)
+        self._set(
+            verdict=outcome.verdict,
+            sources=msgspec.json.encode(sources).decode(),
+            options_release=release,
+        )
+        self._notices.extend(outcome.notices)
+
+    def check_seen(self, generation: Generation, answer_tokens: int) -> None:
         """Take down what the answer cost, and whether the model saw the whole prompt."""
         usage = generation.usage
         if usage is not None:
-            self._set(
-                prompt_tokens=usage.prompt_tokens,
-                answer_tokens=usage.answer_tokens,
-                truncated=generation.truncated,
-            )
+            self._set(prompt_tokens=usage.prompt_tokens, answer_tokens=answer_tokens, truncated=generation.truncated)
+            if usage.finish_reason == "length":
+                self._cut_at = usage.answer_tokens
 
     async def finish(self, outcome: str, *, error_code: str | None = None) -> bool:
         """Write the row as it ended; returns whether it is kept. A cancellation cannot interrupt this."""
-        self._set(outcome=outcome, error_code=error_code, total_ms=self._elapsed(), answer="".join(self._pieces))
+        self._set(
+            outcome=outcome,
+            error_code=error_code or self._exchange.error_code,
+            total_ms=self._elapsed(),
+            answer="".join(self._pieces),
+            learnable=self._exchange.learnable and not self._exchange.truncated,
+        )
         if not self._keeps or self._exchange.uid < 0:
             return False
         return await asyncio.shield(asyncio.create_task(self._last_write()))
 
-    def ended(self, kept: bool, generation: Generation) -> Ended:
+    def ended(self, kept: bool) -> Ended:
         """The last event of an answer."""
         e = self._exchange
-        notices: list[str] = []
+        notices = list(dict.fromkeys(self._notices))
         if e.truncated:
             notices.append(
                 "The model did not see the whole prompt, so do not rely on this answer: the engine counted "
                 f"{e.prompt_tokens} tokens where many more were sent."
             )
-        if generation.usage is not None and generation.usage.finish_reason == "length":
+        if self._cut_at is not None:
             notices.append(
-                f"The answer was cut off at {e.answer_tokens} tokens; ask to go on with: ask-nix-guru --continue go on"
+                f"The answer was cut off at {self._cut_at} tokens; ask to go on with: ask-nix-guru --continue go on"
             )
         if self._keeps and not kept:
             notices.append(f"This exchange is not being kept: {self._problem}")
@@ -106,6 +145,10 @@ class Record:
             total_ms=e.total_ms or 0.0,
             prompt_tokens=e.prompt_tokens,
             answer_tokens=e.answer_tokens,
+            verdict=e.verdict or "ungrounded",
+            sources=tuple(msgspec.json.decode(e.sources, type=list[Source])),
+            options_release=e.options_release,
+            degraded=e.error_code,
             notices=tuple(notices),
         )
 
@@ -119,6 +162,7 @@ class Record:
             "uid": e.uid,
             "interface": e.interface,
             "tokens": e.answer_tokens,
+            "verdict": e.verdict,
             **({"truncated": True} if e.truncated else {}),
             **{name: round(value, 1) for name, value in numbers.items() if value is not None},
         }

@@ -40,6 +40,12 @@ _LEVELS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "expert": ("comes from an expert", {"empathy": -3.0, "expert": 0.5}),
 }
 
+_TROUBLES = frozenset(
+    {"worry", "symptom", "error", "deep_error", "first_timer_error", "nix_language_error", "names_fix"}
+)
+_WORDS_OF_A_WISH = 6
+_QUESTION_MARK = re.compile("[?？؟]")
+
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _LOOKS_LIKE_CODE = re.compile(
@@ -108,7 +114,12 @@ def route(question: str, context: RoutingContext) -> Route:
 
 def listen(question: str, context: RoutingContext) -> tuple[Heard, ...]:
     """Return every signal heard in the question and its surroundings, in a fixed order."""
-    return tuple(_listen(question, context))
+    heard = tuple(_listen(question, context))
+    # Who wants something done, and neither asks nor is in trouble, needs no gentle explanation.
+    in_trouble = any(signal.name in _TROUBLES for signal in heard) or context.attachment.strip()
+    if in_trouble or len(question.split()) < _WORDS_OF_A_WISH or _QUESTION_MARK.search(_window(question)):
+        return heard
+    return (*heard, Heard("wish", "says what is wanted", {"empathy": -1.0}))
 
 
 def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
@@ -128,8 +139,8 @@ def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
         yield Heard("level", phrase, weights)
     language = language_of(prose)
     if language != "English":
-        # The smallest model is the weakest in other languages, and so are its quick facts.
-        yield Heard("language", f"is written in {language}", {"empathy": 1.0})
+        # The smallest model is the weakest in other languages.
+        yield Heard("language", f"is written in {language}", {"empathy": 0.5})
     yield from _lengths(prose, has_attachment=bool(pasted.strip()))
 
 

@@ -41,7 +41,7 @@ def _words(*alternatives: str, anywhere: str = "") -> re.Pattern[str]:
 
 # What people ask to be written.
 _ARTEFACT = (
-    r"code|snippets?|examples?|samples?|templates?|overlays?|flakes?|flake\.nix|shell\.nix|default\.nix"
+    r"code|snippets?|examples?|samples?|skeletons?|templates?|overlays?|flakes?|flake\.nix|shell\.nix|default\.nix"
     r"|dev ?shells?|shell|scripts?|functions?|derivations?|modules?|configs?|configurations?|(?:systemd )?units?"
     r"|systemd services?|(?:systemd )?timers?|wrappers?|tests?|expressions?|syntax"
 )
@@ -109,7 +109,7 @@ SIGNALS: tuple[Signal, ...] = (
             r"my own account|own login|can i (?:safely )?delete",
             anywhere=r"装好|電源|компьютер\w*",
         ),
-        {"empathy": 1},
+        {"empathy": 0.5},
         cap=2,
     ),
     # --- empathy: everyday desktop troubles
@@ -129,13 +129,6 @@ SIGNALS: tuple[Signal, ...] = (
             r"|プリンター|音が|画面|キーボード|日本語入力|소리|프린터|화면|노트북|인터넷|한글",
         ),
         {"empathy": 1.5},
-        cap=2,
-    ),
-    Signal(
-        "desktop",
-        "is about a desktop",
-        _words(r"desktop|laptop|games?|gaming|windows|mac|mint|ubuntu|apps?|programs?|layout|gui|window|type|typing"),
-        {"empathy": 0.5},
         cap=2,
     ),
     Signal(
@@ -242,10 +235,10 @@ SIGNALS: tuple[Signal, ...] = (
         "write_code",
         "asks for code to be written",
         _words(
-            r"(?:re)?write (?:me|us|a|an|some|this|my)\b(?: \w+){0,2}|draft|refactor|scaffold|generate",
+            r"(?:re)?write (?:me|us|an?|some|this|my|the)\b(?: \w+){0,2}|draft|refactor|scaffold|generate",
             r"(?:show|give|make|send|need|want|create|see|provide|convert|turn|declare|define)"
-            rf"(?:\W{{1,2}}[\w-]+){{0,4}}?\W{{1,2}}(?:{_ARTEFACT})",
-            r"what (?:would|does|should) (?:\S+ ){1,3}look like|how (?:does|would) (?:\S+ ){1,6}look|convert this|to nix",
+            rf"(?:\W{{1,2}}[\w-]+){{0,5}}?\W{{1,2}}(?:{_ARTEFACT})",
+            r"what (?:would|does|should) (?:\S+ ){1,3}look like|how (?:does|would) (?:\S+ ){1,6}look|how (?:is|are|do i|to) (?:\w+ )?(?:declared?|written|express\w*)|convert this|to nix",
             r"(?:peers |sample |working |full )?(?:config|configuration) (?:please|example)|example (?:of|config)|show (?:me )?how",
             r"schreib\w*|erstell\w*|zeig\w* mir|beispiel\w*|wie sieht|écri[sv]\w*|montre\w*|exemple|génère\w*|escrib\w+",
             r"muéstra\w*|ejemplo|escrev\w+|mostr[ae]\w*|exemplo|scriv\w+|esempio",
@@ -324,7 +317,7 @@ SIGNALS: tuple[Signal, ...] = (
         "trade_offs",
         "weighs risks or ways of doing it",
         _words(
-            r"trade-?offs?|security|secure(?:ly)?|is it (?:safe|dangerous|risky)|attacks?|attackers?|threats?|harden\w*",
+            r"trade-?offs?|should i (?:go with|use|choose|pick|prefer|take) (?:\S+ ){1,4}or|better to (?:\S+ ){1,6}or|security|secure(?:ly)?|is it (?:safe|dangerous|risky)|attacks?|attackers?|threats?|harden\w*",
             r"secrets?|passwords? (?:hash\w*|file)|(?:private|signing|public) keys?|world-readable|sandbox\w*|sops(?:-nix)?",
             r"agenix|trust\w*|dangerous|exposed?|leak\w*|alternatives|pros and cons|best practice|stolen|few rights|faster",
             r"isolat\w+|permissions?|fail2ban|audit|rootless|untrusted|whole internet|scale|performance|slow|workers",

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from nix_trinity.answering.question import Source
 from nix_trinity.errors import RequestError
 from nix_trinity.knowledge.exchanges import Exchange
 
@@ -55,7 +56,44 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     total_ms: float
     prompt_tokens: int | None
     answer_tokens: int | None
+    verdict: str
+    sources: tuple[Source, ...]
+    options_release: str | None
+    degraded: str | None
     notices: tuple[str, ...]
+
+
+class OptionFound(msgspec.Struct, frozen=True):
+    """An option that the search found; texts as the list of options has them, ``snippet`` is Nix code or ''."""
+
+    name: str
+    type: str
+    default: str
+    example: str
+    description: str
+    declarations: tuple[str, ...]
+    snippet: str
+    score: float
+    why: dict[str, float]
+    """The features that speak for it, each times its weight."""
+
+
+class NoteFound(msgspec.Struct, frozen=True):
+    """A note or a passage of the manual that the search found."""
+
+    kind: str
+    title: str
+    where: str
+    text: str
+
+
+class OptionsReply(msgspec.Struct, frozen=True):
+    """``GET /v1/options?q=WORDS``: best first. ``confident``: the best one passes the threshold."""
+
+    options: tuple[OptionFound, ...]
+    notes: tuple[NoteFound, ...]
+    confident: bool
+    release: str | None
 
 
 class FeedbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +180,17 @@ class LoggingStatus(msgspec.Struct, frozen=True):
     exchanges: int | None
 
 
+class CorpusStatus(msgspec.Struct, frozen=True):
+    """What answers are grounded in; ``state`` is indexing, ready or missing (no options)."""
+
+    state: str
+    release: str | None
+    options: int
+    notes: int
+    manual_passages: int
+    problems: tuple[str, ...]
+
+
 class StatusReply(msgspec.Struct, frozen=True):
     """``GET /v1/status``."""
 
@@ -157,6 +206,7 @@ class StatusReply(msgspec.Struct, frozen=True):
     roles: tuple[RoleStatus, ...]
     queue: QueueStatus
     logging: LoggingStatus
+    corpus: CorpusStatus
 
 
 class ErrorDetail(msgspec.Struct, frozen=True):

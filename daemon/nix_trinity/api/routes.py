@@ -14,11 +14,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.question import Question
 from nix_trinity.api import http, messages, text
 from nix_trinity.api.access import Access
 from nix_trinity.api.openapi import describe
+from nix_trinity.api.options import options_reply
 from nix_trinity.api.stream import AnswerReply
 from nix_trinity.errors import AccessError, RequestError, TrinityError
 from nix_trinity.host.peer import Peer
@@ -34,6 +36,7 @@ class Api:
 
     answering: Answering
     store: KnowledgeStore
+    grounding: Grounding
     access: Access
     status_of: Callable[[], Awaitable[messages.StatusReply]]
 
@@ -47,6 +50,7 @@ class Api:
                 Route("/v1/history/{id}", self.exchange, methods=["GET"]),
                 Route("/v1/history/{id}", self.forget, methods=["DELETE"]),
                 Route("/v1/status", self.status, methods=["GET"]),
+                Route("/v1/options", self.options, methods=["GET"]),
                 Route("/v1/backup", self.backup, methods=["GET"]),
                 Route("/v1/openapi.json", self.openapi, methods=["GET"]),
             ],
@@ -138,6 +142,20 @@ class Api:
         if http.wants_text(request):
             return http.text_response(text.status_text(status))
         return http.json_response(status)
+
+    async def options(self, request: Request) -> Response:
+        """``GET /v1/options?q=WORDS``: the search itself."""
+        self._reader(request)
+        words = request.query_params.get("q", "")
+        messages.check_text(words, field="q", most=messages.MOST_QUESTION_CHARACTERS)
+        if not words.strip():
+            raise RequestError(
+                "There are no words to search for.", "For example: nix-trinity options ssh", code="question_empty"
+            )
+        reply = options_reply(await self.grounding.search(words, limit=_limit(request.query_params.get("limit", "10"))))
+        if http.wants_text(request):
+            return http.text_response(text.options_text(reply))
+        return http.json_response(reply)
 
     async def backup(self, request: Request) -> Response:
         """``GET /v1/backup``: everybody's exchanges, so for operators only."""

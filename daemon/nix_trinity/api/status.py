@@ -10,6 +10,7 @@ from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.health import EngineHealth
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.api import messages
+from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusStatus
 from nix_trinity.knowledge.store import KnowledgeStore
 
 
@@ -33,6 +34,7 @@ async def status_reply(
     models: RoleModels,
     admission: Admission,
     store: KnowledgeStore,
+    corpus: Corpus,
 ) -> messages.StatusReply:
     """The status as of now."""
     log = await store.status()
@@ -55,6 +57,16 @@ async def status_reply(
         roles=tuple(_role(models, role) for role in models.specs),
         queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
         logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
+        corpus=_corpus(await corpus.status()),
+    )
+
+
+def _corpus(found: CorpusStatus | None) -> messages.CorpusStatus:
+    if found is None:
+        return messages.CorpusStatus("indexing", None, 0, 0, 0, ())
+    state = "ready" if found.options else "missing"
+    return messages.CorpusStatus(
+        state, found.release, found.options, found.notes, found.manual_passages, found.problems
     )
 
 

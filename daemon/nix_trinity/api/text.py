@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 
-from nix_trinity.api.messages import ExchangeReply, StatusReply
+import msgspec
+
+from nix_trinity.answering.question import Source
+from nix_trinity.api.messages import CorpusStatus, ExchangeReply, OptionsReply, StatusReply
 from nix_trinity.knowledge.exchanges import Exchange
 
 _QUESTION_SHOWN = 70
@@ -25,14 +28,38 @@ def status_text(status: StatusReply) -> str:
         f"questions  {status.queue.running} of {status.queue.max_running} running, "
         f"{status.queue.waiting} of {status.queue.max_waiting} waiting",
         f"logging    {log.state}{f' ({log.reason})' if log.reason else ''}: {log.path}{kept}",
+        f"options    {_corpus(status.corpus)}",
         *(
             f"{role.role:<10} {role.model} on {role.base}, {role.num_ctx} tokens: {role.state}"
             + (f" {role.version}" if role.version else "")
             for role in status.roles
         ),
     ]
-    hints = dict.fromkeys(hint for hint in (engine.error, *(role.hint for role in status.roles)) if hint)
+    problems = (engine.error, *status.corpus.problems, *(role.hint for role in status.roles))
+    hints = dict.fromkeys(problem for problem in problems if problem)
     return "\n".join([*lines, *(f"! {hint}" for hint in hints)]) + "\n"
+
+
+def _corpus(corpus: CorpusStatus) -> str:
+    if corpus.state == "indexing":
+        return "being indexed"
+    if corpus.state == "missing":
+        return f"none, so answers cannot be checked; {corpus.notes} notes"
+    manual = f", {corpus.manual_passages} passages of the manual" if corpus.manual_passages else ""
+    return f"{corpus.options} of NixOS {corpus.release or '(release unknown)'}, {corpus.notes} notes{manual}"
+
+
+def options_text(found: OptionsReply) -> str:
+    """What ``nix-trinity options`` shows."""
+    lines = []
+    if not found.confident:
+        lines += ["Nothing here clearly fits; the nearest:", ""]
+    for one in found.options:
+        about = one.type + (f", default {_shortened(one.default)}" if one.default else "")
+        lines += [one.name, f"    {_shortened(about)}", f"    {_shortened(' '.join(one.description.split()))}"]
+    if found.notes:
+        lines += ["", "Notes:", *(f"    {note.title} ({note.where})" for note in found.notes)]
+    return "\n".join(lines) + "\n"
 
 
 def history_text(exchanges: tuple[Exchange, ...]) -> str:
@@ -57,11 +84,20 @@ def exchange_text(reply: ExchangeReply) -> str:
         *([f"   with {len(e.attachment)} characters of attached text"] if e.attachment else []),
         "",
         e.answer or "(no answer)",
+        *(["", verdict_line(e)] if e.verdict else []),
     ]
     for entry in reply.feedback:
         lines += ["", f"{entry.verdict} ({_when(entry.given_at_ms)}, user id {entry.uid})"]
         lines += [entry.correction] if entry.correction else []
     return "\n".join(lines) + "\n"
+
+
+def verdict_line(exchange: Exchange) -> str:
+    """The verdict, the release and the sources in one line."""
+    sources = msgspec.json.decode(exchange.sources, type=list[Source])
+    of = f" by the options of NixOS {exchange.options_release}" if exchange.options_release else ""
+    named = ", ".join(f"{source.name} ({source.where})" if source.where else source.name for source in sources)
+    return f"{exchange.verdict}{of}" + (f"; sources: {named}" if named else "")
 
 
 def _when(milliseconds: int) -> str:

@@ -8,7 +8,7 @@ import time
 
 from nix_trinity.client.arguments import read_arguments
 from nix_trinity.client.piped import piped_text
-from nix_trinity.client.report import checked, decoded, refusal_of, tell
+from nix_trinity.client.report import checked, decoded, exit_code_of, refusal_of, tell
 from nix_trinity.client.wire import Refusal, cut_short, request, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
@@ -26,8 +26,10 @@ USAGE = """usage: ask-nix-guru [options] WORDS...
   --help, --version
 What is piped in is what the question is about: journalctl -b -p err | ask-nix-guru why
 Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
+With 6 and 7 the answer comes from the search alone, where there are options to search.
 """
 QUESTION_ABOUT_INPUT = "What does this say, and what should I do?"
+_SOURCES_SHOWN = 4
 _LEVELS = ("beginner", "intermediate", "expert")
 # A terminal obeys these; an answer may quote a log that has them in it. Line feeds and tabs are harmless.
 _CONTROLS = dict.fromkeys([*(set(range(0x20)) - {9, 10}), *range(0x7F, 0xA0)], "\ufffd")
@@ -89,9 +91,9 @@ def _ask(given: list[str]) -> int:
     try:
         if "--json" in options:
             body = checked(reply).body()
-            decoded(body)
+            answer = decoded(body)
             sys.stdout.write(body.decode("utf-8", "replace").rstrip("\n") + "\n")
-            return 0
+            return exit_code_of(answer.get("degraded"))
         return _show(checked(reply).blocks())
     finally:
         reply.close()
@@ -100,6 +102,7 @@ def _ask(given: list[str]) -> int:
 def _show(blocks: Iterator[bytes]) -> int:
     for_terminal = sys.stdout.isatty()
     last = "\n"
+    code = 0
     try:
         for event in _events(blocks):
             kind = event.get("event")
@@ -114,12 +117,13 @@ def _show(blocks: Iterator[bytes]) -> int:
                 last = "\n"
             _tell_about(event)
             if kind == "ended":
+                code = exit_code_of(event.get("degraded"))
                 break
     except Refusal:
         if not last.endswith("\n"):
             sys.stdout.write("\n")
         raise
-    return 0
+    return code
 
 
 def _events(blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
@@ -150,11 +154,24 @@ def _tell_about(event: dict[str, Any]) -> None:
             tell(f"\033[2m{event['model']} ({event['role_reason']})\033[0m")
         for notice in event.get("notices", ()):
             tell(f"note: {notice}")
+        if kind == "ended":
+            tell(_grounds(event, dim))
         if kind == "ended" and dim:
             seconds = f"{event['total_ms'] / 1000:.1f} s"
             tell(f"\033[2mid {event['id']} · {seconds} · keep/judge with: nix-trinity good|bad|correct\033[0m")
     except (KeyError, TypeError):
         raise stranger() from None
+
+
+def _grounds(event: dict[str, Any], dim: bool) -> str:
+    """What the check came to, by which release, and the sources, in a line."""
+    by = f" by the options of NixOS {event['options_release']}" if event["options_release"] else ""
+    named = ", ".join(
+        f"{source['name']} ({source['where']})" if source["where"] else source["name"]
+        for source in event["sources"][:_SOURCES_SHOWN]
+    )
+    line = f"{event['verdict']}{by}" + (f"; sources: {named}" if named else "")
+    return f"\033[2m{line}\033[0m" if dim else line
 
 
 def _level(options: dict[str, str]) -> str | None:

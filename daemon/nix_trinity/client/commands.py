@@ -25,6 +25,14 @@ def history(given: list[str]) -> int:
     return _print(f"/v1/history?{'&'.join(query)}", options)
 
 
+def options(given: list[str]) -> int:
+    """``nix-trinity options``: the search by itself."""
+    chosen, words = read_arguments(given, flags=("--json",), values=("--limit",))
+    if not " ".join(words).strip():
+        raise Refusal(2, "Say what to search for.", "For example: nix-trinity options ssh", "question_empty")
+    return _print(f"/v1/options?q={quoted(' '.join(words))}&limit={quoted(chosen.get('--limit', '10'))}", chosen)
+
+
 def show(given: list[str]) -> int:
     """``nix-trinity show``."""
     options, words = read_arguments(given, flags=("--json",), most_words=1)

@@ -15,6 +15,7 @@ from nix_trinity.client.wire import Refusal
 
 USAGE = """usage: nix-trinity COMMAND
   ask WORDS...           ask a question (also: ask-nix-guru)
+  options WORDS... [--json]  search the options of this NixOS, without a model
   good|bad [ID]          judge an answer, your last one by default
   correct [ID] [--text T]  say what the answer should have been
   history [--limit N] [--session NAME] [--json]
@@ -24,7 +25,7 @@ USAGE = """usage: nix-trinity COMMAND
   backup FILE            copy the database (operators)
 Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
 """
-_COMMANDS = ("good", "bad", "correct", "history", "show", "status", "forget", "backup")
+_COMMANDS = ("good", "bad", "correct", "history", "options", "show", "status", "forget", "backup")
 
 
 def main() -> None:

@@ -29,6 +29,11 @@ _EXIT_CODES = {
 }
 
 
+def exit_code_of(code: object) -> int:
+    """The exit code for an error's code; 0 when there was none."""
+    return 0 if code is None else _EXIT_CODES.get(str(code), 1)
+
+
 def tell(message: str) -> None:
     """Write a line to standard error, after all that was printed before it."""
     sys.stdout.flush()

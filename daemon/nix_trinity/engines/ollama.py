@@ -91,7 +91,7 @@ class OllamaEngine:
                 [{"role": message.role, "content": message.content} for message in request.messages],
                 stream=True,
                 format=dict(request.schema) if request.schema is not None else None,
-                options={"num_ctx": request.num_ctx, "num_predict": request.max_tokens},
+                options=_options(request),
                 keep_alive=self._keep_alive,
             ),
             self._deadlines.connect,
@@ -262,3 +262,8 @@ def _release(version: str) -> tuple[int, ...]:
     if not all(number.isdigit() for number in numbers) or version.startswith("0.0.0"):
         return (999,)
     return tuple(int(number) for number in numbers)
+
+
+def _options(request: ChatRequest) -> dict[str, int | float]:
+    options: dict[str, int | float] = {"num_ctx": request.num_ctx, "num_predict": request.max_tokens}
+    return options if request.temperature is None else {**options, "temperature": request.temperature}

@@ -33,6 +33,8 @@ class ChatRequest:
     max_tokens: int
     schema: Mapping[str, Any] | None = None
     """A JSON schema that the answer has to follow, where the engine can hold a model to one."""
+    temperature: float | None = None
+    """None: as the model's own parameters say."""
 
 
 @dataclass(frozen=True, slots=True)

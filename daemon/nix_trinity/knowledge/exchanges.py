@@ -44,6 +44,13 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     total_ms: float | None = None
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
+    verdict: str | None = None
+    """What the check of the answer came to: verified, corrected, flagged or ungrounded."""
+    sources: str = "[]"
+    """JSON: what the answer rests on, as the protocol's Source has it."""
+    options_release: str | None = None
+    learnable: bool = True
+    """False for what models must not be taught: a truncated prompt, or input that reads like orders to the model."""
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,8 +23,32 @@ _PLUMBING = frozenset(
     ("package", "user", "group", "dataDir", "stateDir", "configFile", "environmentFile", "extraOptions", "extraArgs")
 )
 _CORE = frozenset(
-    "boot console documentation environment fileSystems fonts hardware i18n networking nix nixpkgs powerManagement"
-    " programs qt security swapDevices system systemd time users virtualisation xdg zramSwap location".split()
+    [
+        "boot",
+        "console",
+        "documentation",
+        "environment",
+        "fileSystems",
+        "fonts",
+        "hardware",
+        "i18n",
+        "networking",
+        "nix",
+        "nixpkgs",
+        "powerManagement",
+        "programs",
+        "qt",
+        "security",
+        "swapDevices",
+        "system",
+        "systemd",
+        "time",
+        "users",
+        "virtualisation",
+        "xdg",
+        "zramSwap",
+        "location",
+    ]
 )
 
 
@@ -126,4 +150,3 @@ def features(query: Query, terms: Sequence[WeighedTerm], candidate: Candidate, h
 def _reciprocal(rank: int | None) -> float:
     # As in reciprocal rank fusion, with a small constant, since only the first few finds say much.
     return 0.0 if rank is None else 5 / (5 + rank)
-

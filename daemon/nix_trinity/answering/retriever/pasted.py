@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _STORE_PATH = re.compile(r"/nix/store/[0-9a-z]{32}-([\w.+?=-]*)(?:/[^\s'\"’`:]*)?")
@@ -31,7 +32,7 @@ def telling_lines(text: str) -> list[str]:
     lines = [_STAMP.sub("", line) for line in lines if line and not _NOISE.match(line)]
     told = [line for line in lines if _TELLING.search(line)]
     # What a failing assertion or a list of causes says stands below the line that announces it.
-    below = [after for line, after in zip(lines, lines[1:], strict=False) if _TELLING.search(line)]
+    below = [after for line, after in pairwise(lines) if _TELLING.search(line)]
     chosen = list(dict.fromkeys([*reversed(told), *reversed(below)])) or lines[-_MOST_LINES:]
     return chosen[:_MOST_LINES]
 

@@ -97,7 +97,7 @@ def language_of(text: str, vocabulary: Vocabulary) -> str:
     for language, script in _SCRIPTS:
         if len(script.findall(text)) >= 2:
             return language
-    found = [word for word in re.findall(r"[^\W\d_]+", folded(text))]
+    found = re.findall(r"[^\W\d_]+", folded(text))
     counts = {
         language: sum(word in stop_words for word in found) for language, stop_words in vocabulary.stop_words.items()
     }
@@ -144,8 +144,8 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
             parts = tuple(stem(part) for part in words(meant))
             for part in parts:
                 variants.setdefault(part, _TRANSLATED_WEIGHT)
-            for part in {parts, *((part,) for part in parts)}:
-                _add_synonyms(variants, part, vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
+            for phrase in {parts, *((part,) for part in parts)}:
+                _add_synonyms(variants, phrase, vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
         if at not in in_phrase:
             _add_synonyms(variants, (one,), vocabulary, _VARIANT_WEIGHT)
         for start in (at - 1, at):

@@ -44,6 +44,11 @@ class Retrieved:
     manual: tuple[Found, ...] = ()
     confident: bool = False
 
+    @property
+    def about_error(self) -> bool:
+        """Whether an error was pasted: then notes lead, and settings follow from them."""
+        return bool(self.query.pasted)
+
 
 class _Pool:
     """Candidates, gathered with what each search said of them."""
@@ -68,6 +73,11 @@ class Retriever:
     def __init__(self, vocabulary: Vocabulary, ranking: Ranking) -> None:
         self._vocabulary = vocabulary
         self._ranking = ranking
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """What each feature counts."""
+        return self._ranking.weights
 
     def retrieve(
         self,

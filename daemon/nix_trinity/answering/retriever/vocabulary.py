@@ -77,7 +77,8 @@ def load_vocabulary(path: Path) -> Vocabulary:
         synonyms=synonyms,
         lexicons={language: _lexicon(entries) for language, entries in file.languages.items()},
         stop_words={
-            language: frozenset(part for word in entries for part in (folded(word), *words(word)[:1])) for language, entries in file.stop_words.items()
+            language: frozenset(part for word in entries for part in (folded(word), *words(word)[:1]))
+            for language, entries in file.stop_words.items()
         },
         turn_on=_phrases(file.turn_on),
         turn_off=_phrases(file.turn_off),

@@ -7,6 +7,7 @@ sync at every write, and is simply made anew when it is damaged. Where nothing c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,11 @@ from nix_trinity.knowledge.corpus.ingest import Outcome, Source, SourceFile, ing
 from nix_trinity.knowledge.corpus.option_rows import fill_options
 from nix_trinity.knowledge.corpus.passage_rows import fill_manual, fill_note, remove_source
 from nix_trinity.knowledge.corpus.search import IndexReader
+from nix_trinity.knowledge.corpus.vectors import VectorTable
 
 FILE_NAME = "index.db"
 # Counted up with schema.sql; an index of another form is made anew.
-_FORM = 1
+_FORM = 2
 _MOST_MANUAL_FILE_BYTES = 4 << 20
 _MOST_FILES = 5_000
 
@@ -73,12 +75,24 @@ class Corpus:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="corpus")
         self._connection: apsw.Connection | None = None
         self._reader: IndexReader | None = None
+        self._vectors: VectorTable | None = None
+        self._wanted = asyncio.Event()
         self._refreshed = asyncio.Event()
+        self._seen: object = None
+        self.generation = 0
+        """Counted up when the index changed: what was made from it before is outdated."""
         self.problems: tuple[str, ...] = ()
 
-    async def refresh(self) -> None:
-        """Index what changed. What cannot be used is logged, and told by :attr:`problems`; it never raises."""
+    async def refresh(self, *, first_after_seconds: float = 0.0) -> None:
+        """Index what changed, once somebody wants to read or the time is over.
+
+        What cannot be used is logged, and told by :attr:`problems`; it never raises.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(first_after_seconds):
+                await self._wanted.wait()
         try:
+            self._seen = _looks(self._places)
             self.problems = await asyncio.get_running_loop().run_in_executor(self._worker, self._refresh)
         finally:
             self._refreshed.set()
@@ -88,8 +102,22 @@ class Corpus:
 
         :raises CorpusError: the index cannot be read; nothing was searched.
         """
+        self._wanted.set()
         await self._refreshed.wait()
+        if _looks(self._places) != self._seen:
+            # A nixos-rebuild since: what is true now is not what was indexed.
+            await self.refresh()
         return await asyncio.get_running_loop().run_in_executor(self._worker, self._read, work)
+
+    async def vectors(self, work: Callable[[VectorTable], Result]) -> Result:
+        """Run ``work`` on the options' vectors, in the index's thread and in one transaction.
+
+        It waits until the index was brought up to date, and does not ask for that: vectors can wait.
+
+        :raises CorpusError: the index cannot be used, or there are no vectors here (``vectors_unavailable``).
+        """
+        await self._refreshed.wait()
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._with_vectors, work)
 
     async def status(self) -> CorpusStatus | None:
         """What is indexed; None while the first look at the files is not over."""
@@ -109,12 +137,26 @@ class Corpus:
                 self._reader = IndexReader(connection)
             return work(self._reader)
         except apsw.Error as error:
-            self._close()
-            raise CorpusError(
-                f"The index {self._path} cannot be read: {error}. Nothing was searched.",
-                f"It is made anew after: rm {self._path}; systemctl restart nix-trinity",
-                code="search_failed",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _with_vectors(self, work: Callable[[VectorTable], Result]) -> Result:
+        try:
+            connection = self._opened()
+            if self._vectors is None:
+                self._vectors = VectorTable(connection)
+            with connection:
+                result = work(self._vectors)
+        except apsw.Error as error:
+            raise self._unusable(error) from error
+        return result
+
+    def _unusable(self, error: apsw.Error) -> CorpusError:
+        self._close()
+        return CorpusError(
+            f"The index {self._path} cannot be used: {error}. Nothing was searched.",
+            f"It is made anew after: rm {self._path}; systemctl restart nix-trinity",
+            code="search_failed",
+        )
 
     def _refresh(self) -> tuple[str, ...]:
         problems: list[str] = []
@@ -136,6 +178,7 @@ class Corpus:
                 problems.append(f"{file.path}: the index {self._path} cannot be written: {error}.")
         changed += self._drop_others({str(file.path) for file in files})
         self._reader = None
+        self.generation += bool(changed)
         if changed or problems:
             _log.info("indexed", files=changed, seconds=round(time.monotonic() - began, 2), problems=problems or None)
         return tuple(problems)
@@ -147,13 +190,14 @@ class Corpus:
         with connection:
             for number, path in connection.execute("SELECT id, path FROM sources").fetchall():
                 if path not in paths:
-                    remove_source(connection, number)
+                    remove_source(connection, int(str(number)))
                     dropped += 1
         return dropped
 
     def _status(self) -> CorpusStatus:
         connection = self._opened()
-        counts = dict(connection.execute("SELECT kind, sum(entries) FROM sources GROUP BY kind").fetchall())
+        rows = connection.execute("SELECT kind, sum(entries) FROM sources GROUP BY kind")
+        counts: dict[str, int] = {str(kind): int(str(count)) for kind, count in rows}
         return CorpusStatus(
             options=counts.get("options", 0),
             notes=counts.get("notes", 0),
@@ -180,15 +224,29 @@ class Corpus:
         return _connect(str(self._path))
 
     def _close(self) -> None:
-        connection, self._connection, self._reader = self._connection, None, None
+        connection, self._connection, self._reader, self._vectors = self._connection, None, None, None
         if connection is not None:
             connection.close()
+
+
+def _looks(places: CorpusPlaces) -> object:
+    """What tells cheaply that the lists of options are others: what their paths lead to, and its size and time."""
+    looks = []
+    for name in (places.options, places.home_manager_options):
+        try:
+            path = Path(name).resolve()
+            status = path.stat()
+            looks.append((path, status.st_size, status.st_mtime_ns))
+        except OSError:
+            looks.append((Path(name), 0, 0))
+    return looks
 
 
 def _connect(path: str) -> apsw.Connection:
     connection = apsw.Connection(path)
     try:
-        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+        # Read to its end: apsw runs no further than the first row, which is journal_mode's.
+        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON").fetchall()
         form = int(connection.pragma("user_version"))
         if form == 0:
             schema = (resources.files("nix_trinity.knowledge.corpus") / "schema.sql").read_text(encoding="utf-8")
@@ -196,7 +254,7 @@ def _connect(path: str) -> apsw.Connection:
                 connection.execute(schema)
                 connection.pragma("user_version", _FORM)
         elif form != _FORM:
-            raise apsw.SQLError(f"form {form} of the index, where {_FORM} is known")
+            raise apsw.SQLError(f"form {form} of the index, where {_FORM} is known")  # noqa: TRY301
         # A write that changes nothing tells a file that is read-only, damaged or on a full disk.
         connection.execute("UPDATE sources SET path = path WHERE id = 0")
     except BaseException:

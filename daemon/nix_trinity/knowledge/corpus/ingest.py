@@ -62,9 +62,7 @@ def ingest_file(
     :raises CorpusError: the file cannot be read or used.
     """
     try:
-        row = connection.execute(
-            "SELECT id, digest, release FROM sources WHERE path = ?", (str(file.path),)
-        ).fetchone()
+        row = connection.execute("SELECT id, digest, release FROM sources WHERE path = ?", (str(file.path),)).fetchone()
         data = _read(file.path, most_bytes)
     except OSError as error:
         raise CorpusError(
@@ -76,8 +74,7 @@ def ingest_file(
         return False
     if row is None:
         connection.execute(
-            "INSERT INTO sources (kind, origin, path, digest, entries, ingested_at_ms)"
-            " VALUES (?, ?, ?, '', 0, 0)",
+            "INSERT INTO sources (kind, origin, path, digest, entries, ingested_at_ms) VALUES (?, ?, ?, '', 0, 0)",
             (file.kind, file.origin, str(file.path)),
         )
     source = Source(
@@ -88,8 +85,7 @@ def ingest_file(
     )
     outcome = fill(connection, source, data)
     connection.execute(
-        "UPDATE sources SET digest = ?, release = ?, entries = ?, ingested_at_ms = ?"
-        " WHERE id = ?",
+        "UPDATE sources SET digest = ?, release = ?, entries = ?, ingested_at_ms = ? WHERE id = ?",
         (digest, outcome.release, outcome.entries, now_ms, source.id),
     )
     return True

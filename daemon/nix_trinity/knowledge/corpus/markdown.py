@@ -33,7 +33,7 @@ class Section:
 
 def sections(text: str) -> list[Section]:
     """The passages of one file, in order; a long section is cut between its paragraphs."""
-    found = []
+    found: list[Section] = []
     for titles, anchor, lines in _by_heading(_INCLUDE.sub("", text.replace("\r\n", "\n"))):
         body = plain("\n".join(lines)).strip()
         found.extend(Section(titles, anchor, piece) for piece in _pieces(body))

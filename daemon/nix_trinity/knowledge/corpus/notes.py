@@ -61,6 +61,11 @@ def trigger_matches(trigger: str, lines: Sequence[str]) -> bool:
     return bool(pieces) and any(_in_order(pieces, line) for line in lines)
 
 
+def literal_length(trigger: str) -> int:
+    """How many characters of a trigger have to match as they stand."""
+    return len(trigger.replace("*", ""))
+
+
 def _in_order(pieces: Sequence[str], line: str) -> bool:
     # The leftmost place for each piece leaves the most room for the next ones, so no other need be tried.
     at = 0

@@ -177,7 +177,7 @@ def _put_changes(
     ]
     renamed = successors(was, came)
     new_names = set(renamed.values())
-    rows = [("renamed", old, new) for old, new in renamed.items()]
+    rows: list[tuple[str, str, str | None]] = [("renamed", old, new) for old, new in renamed.items()]
     rows += [("went", option.name, None) for option in was if option.name not in renamed]
     rows += [("came", option.name, None) for option in came if option.name not in new_names]
     connection.executemany(

@@ -73,3 +73,26 @@ CREATE VIRTUAL TABLE groups_text USING fts5 (name, text, content='', contentless
 CREATE VIRTUAL TABLE passages_text USING fts5 (title, asked, body, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE options_terms USING fts5vocab (options_text, row);
 CREATE VIRTUAL TABLE passages_terms USING fts5vocab (passages_text, row);
+
+-- Vectors: see vectors.py. An option's text is short and often shared by both lists; its vector is kept by the
+-- text's digest, so that an option that changed otherwise needs none anew.
+CREATE TABLE option_texts (                  -- what each option is embedded as
+  id              INTEGER PRIMARY KEY REFERENCES options (id) ON DELETE CASCADE,
+  digest          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX option_texts_by_digest ON option_texts (digest);
+
+CREATE TABLE text_vectors (
+  digest          INTEGER PRIMARY KEY,
+  text            TEXT NOT NULL,
+  depth           INTEGER NOT NULL,          -- options of the upper levels come first
+  vector          BLOB                       -- one signed byte a dimension; empty: this text has none
+) STRICT;
+CREATE INDEX text_vectors_missing ON text_vectors (depth) WHERE vector IS NULL;
+
+CREATE TABLE vector_model (                  -- what the vectors were made by; one row at most
+  id              INTEGER PRIMARY KEY CHECK (id = 1),
+  name            TEXT NOT NULL,
+  digest          TEXT NOT NULL,
+  dimensions      INTEGER                    -- known from the first vector on
+) STRICT;

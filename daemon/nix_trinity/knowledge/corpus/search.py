@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
-from nix_trinity.knowledge.corpus.notes import trigger_matches
+from nix_trinity.knowledge.corpus.notes import literal_length, trigger_matches
 from nix_trinity.knowledge.corpus.words import name_stems
 from nix_trinity.knowledge.options import Option
 
@@ -185,7 +185,7 @@ class IndexReader:
         )
 
     def notes_triggered(self, text: str) -> list[Found]:
-        """The notes of which a trigger stands in ``text``, the longest match first."""
+        """The notes of which a trigger stands in ``text``, the most telling first: that with the most to match."""
         if self._triggers is None:
             self._triggers = [
                 (number, tuple(msgspec.json.decode(triggers, type=list[str])))
@@ -195,7 +195,10 @@ class IndexReader:
             ]
         lines = [line for line in text.casefold().splitlines() if line.strip()]
         matched = [
-            (max((len(trigger) for trigger in triggers if trigger_matches(trigger, lines)), default=0), number)
+            (
+                max((literal_length(trigger) for trigger in triggers if trigger_matches(trigger, lines)), default=0),
+                number,
+            )
             for number, triggers in self._triggers
         ]
         best = sorted(((length, number) for length, number in matched if length), reverse=True)

@@ -1,0 +1,227 @@
+"""One question's way through the engine: settings first, then the explanation, each released after its check."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck, repair_message
+from nix_trinity.answering.generation import Generation, generate
+from nix_trinity.answering.grounding import Grounds
+from nix_trinity.answering.passages import passages
+from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
+from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
+from nix_trinity.answering.settings_part import (
+    ANSWER_TOKENS,
+    MOST_SETTINGS,
+    SETTINGS_TASK,
+    explanation_task,
+    settings_candidates,
+    snippet_text,
+)
+from nix_trinity.answering.settings_render import render_settings
+from nix_trinity.answering.settings_schema import SettingsError, parse_settings, settings_schema
+from nix_trinity.answering.verifier.findings import Checked
+from nix_trinity.engines.protocol import ChatMessage
+from nix_trinity.errors import EngineError
+
+_log = structlog.get_logger("answering")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Tokens that an answer and a session's history may have."""
+
+    answer_tokens: int
+    history_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as the model is to see it: redacted, with what it is answered from."""
+
+    text: str
+    attachment: str
+    role: str
+    situation: Situation
+    history: Sequence[Turn]
+    grounds: Grounds
+
+
+class AnswerLine:
+    """Gives the pieces of one checked answer; what it cost and came to is known at its end."""
+
+    def __init__(
+        self, asked: Asked, *, engine: EngineSource, models: RoleModels, limits: Limits, syntax: SyntaxCheck | None
+    ) -> None:
+        self.check = AnswerCheck(asked.grounds.verifier, syntax)
+        self.main: Generation | None = None
+        """The request whose prompt the answer as a whole is judged by."""
+        self.repaired = False
+        self.cut_short: EngineError | None = None
+        """Why a repair could not be had; what was to be mended is marked instead."""
+        self.answer_tokens = 0
+        self._asked = asked
+        self._engine = engine
+        self._models = models
+        self._limits = limits
+        # One marker for all requests of a question, so that their common beginning is the same.
+        self._marker = f"data-{secrets.token_hex(6)}"
+        found = asked.grounds.retrieved
+        self._passages = passages(found) if found is not None else []
+
+    async def pieces(self) -> AsyncGenerator[str, None]:
+        """The answer as it may be shown.
+
+        :raises EngineError: no model can answer; nothing was given yet, or the engine died in mid-answer.
+        """
+        snippet = await self._settings()
+        if snippet:
+            yield await self.check.add(snippet_text(snippet))
+        task = explanation_task(snippet) if snippet else ""
+        self.main = await self._generation(task)
+        wrong: Checked | None = None
+        async with aclosing(generate(self.main)) as stream:
+            async for text, found_wrong in self._released(stream, may_repair=True):
+                if text:
+                    yield text
+                wrong = found_wrong
+        self._count(self.main)
+        if wrong is not None:
+            async with aclosing(self._repaired(wrong, task)) as mended:
+                async for text in mended:
+                    yield text
+
+    async def _settings(self) -> str:
+        """The settings as Nix code; '' when the question is not one for settings, or the model gave none."""
+        found = self._asked.grounds.retrieved
+        candidates = settings_candidates(found) if found is not None and self._asked.grounds.verifier else []
+        if not candidates:
+            return ""
+        generation = await self._generation(
+            SETTINGS_TASK,
+            schema=settings_schema(candidates, most=MOST_SETTINGS),
+            answer_tokens=ANSWER_TOKENS,
+        )
+        self.main = generation
+        async with aclosing(generate(generation)) as stream:
+            chosen = "".join([piece async for piece in stream])
+        self._count(generation)
+        try:
+            return render_settings(parse_settings(chosen, candidates))
+        except SettingsError as error:
+            _log.debug("no settings", error=error.message)
+            return ""
+
+    async def _repaired(self, wrong: Checked, task: str) -> AsyncGenerator[str, None]:
+        """Let the model mend what was found wrong, once; what is wrong then is shown with a mark."""
+        said = self.check.said
+        self.check.start_again()
+        following = (
+            ChatMessage("assistant", said + wrong.text),
+            ChatMessage("user", repair_message(wrong, said_something=bool(said.strip()))),
+        )
+        generation = await self._generation(task, following=following)
+        began = False
+        try:
+            async with aclosing(generate(generation)) as stream:
+                async for text, _ in self._released(stream, may_repair=False):
+                    began = began or bool(text)
+                    yield text
+        except EngineError as error:
+            if began:
+                raise
+            self.cut_short = error
+        self._count(generation)
+        self.repaired = began
+        if not began:
+            yield self.check.released_anyway(wrong)
+
+    async def _released(
+        self, stream: AsyncIterator[str], *, may_repair: bool
+    ) -> AsyncGenerator[tuple[str, Checked | None], None]:
+        """Checked text as it comes; ends at the first thing that is wrong where a repair may follow."""
+        async for piece in stream:
+            release = await self.check.feed(piece, may_repair=may_repair)
+            for text in release.texts:
+                yield text, None
+            if release.wrong is not None:
+                yield "", release.wrong
+                return
+        release = await self.check.finish(may_repair=may_repair)
+        for text in release.texts:
+            yield text, None
+        if release.wrong is not None:
+            yield "", release.wrong
+
+    async def _generation(
+        self,
+        task: str,
+        *,
+        schema: dict[str, object] | None = None,
+        answer_tokens: int | None = None,
+        following: Sequence[ChatMessage] = (),
+    ) -> Generation:
+        asked = self._asked
+
+        def prompt_for(model: ReadyModel, halved: bool) -> Prompt:
+            budget = self._budget(model)
+            return build_prompt(
+                asked.text,
+                attachment=asked.attachment,
+                situation=asked.situation,
+                history=asked.history,
+                budget=budget.halved() if halved else budget,
+                marker=self._marker,
+                passages=self._passages,
+                task=task,
+                following=following,
+            )
+
+        def most(model: ReadyModel) -> int:
+            return min(answer_tokens or model.num_ctx, self._answer_tokens(model))
+
+        return Generation(await self._engine(), self._models, asked.role, prompt_for, most, schema=schema)
+
+    def _count(self, generation: Generation) -> None:
+        if generation.usage is not None:
+            self.answer_tokens += generation.usage.answer_tokens or 0
+
+    def _budget(self, model: ReadyModel) -> Budget:
+        return Budget(
+            num_ctx=model.num_ctx,
+            prefix=model.prefix_most,
+            answer=self._answer_tokens(model),
+            history=self._limits.history_tokens,
+        )
+
+    def _answer_tokens(self, model: ReadyModel) -> int:
+        # A third of the window at most, so that a small one keeps room for the question.
+        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
+
+
+async def first_of(pieces: AsyncIterator[str]) -> str:
+    """The first piece that has text.
+
+    :raises EngineError: ``empty_answer``, there is none.
+    """
+    async for piece in pieces:
+        if piece:
+            return piece
+    raise EngineError(
+        "The model ended its answer without a word.",
+        "Ask in other words, or another role (--role expert).",
+        code="empty_answer",
+    )
+
+
+async def stopped(task: asyncio.Task[str]) -> None:
+    """Cancel a task that is not done and wait for its end."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,0 +1,88 @@
+"""Check an answer while it streams: each sentence or code block is released once it was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from nix_trinity.answering.verifier.check import Verifier
+from nix_trinity.answering.verifier.findings import Checked, repair_request
+from nix_trinity.answering.verifier.marking import marked
+from nix_trinity.answering.verifier.nix_code import SyntaxProblem
+from nix_trinity.answering.verifier.release import Segment, Segmenter
+
+SyntaxCheck = Callable[[str], Awaitable[Iterable[SyntaxProblem] | None]]
+"""Asks a real Nix whether code parses; None when it could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What may be shown now; ``wrong`` is a segment that a repair may still mend, and is not shown."""
+
+    texts: tuple[str, ...]
+    wrong: Checked | None = None
+
+
+class AnswerCheck:
+    """Follows one answer. Without a verifier everything passes unchecked, segment by segment all the same."""
+
+    def __init__(self, verifier: Verifier | None, syntax: SyntaxCheck | None) -> None:
+        self.checked: list[Checked] = []
+        self.said = ""
+        """What was released so far, without marks."""
+        self._verifier = verifier
+        self._syntax = syntax
+        self._segmenter = Segmenter()
+
+    async def feed(self, piece: str, *, may_repair: bool) -> Release:
+        """Take the next piece of the model's answer."""
+        return await self._look_at(self._segmenter.feed(piece), may_repair=may_repair)
+
+    async def finish(self, *, may_repair: bool) -> Release:
+        """Look at what is left when the model has ended."""
+        return await self._look_at(self._segmenter.flush(), may_repair=may_repair)
+
+    def start_again(self) -> None:
+        """Drop what was not released: the model goes on in another answer."""
+        self._segmenter = Segmenter()
+
+    def released_anyway(self, wrong: Checked) -> str:
+        """The text of a segment that could not be mended, with its marks."""
+        self.checked.append(wrong)
+        self.said += wrong.text
+        return marked(wrong)
+
+    async def add(self, text: str) -> str:
+        """Check a text of the daemon's own, whole, and return it with any marks."""
+        segmenter = Segmenter()
+        release = await self._look_at([*segmenter.feed(text), *segmenter.flush()], may_repair=False)
+        return "".join(release.texts)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The option names in the answer that this NixOS has, in order."""
+        return tuple(dict.fromkeys(name for each in self.checked for name in each.names_ok))
+
+    async def _look_at(self, segments: Sequence[Segment], *, may_repair: bool) -> Release:
+        texts: list[str] = []
+        for segment in segments:
+            checked = await self._check(segment)
+            if may_repair and any(finding.is_error for finding in checked.findings):
+                return Release(tuple(texts), checked)
+            self.checked.append(checked)
+            self.said += segment.text
+            texts.append(marked(checked))
+        return Release(tuple(texts))
+
+    async def _check(self, segment: Segment) -> Checked:
+        if self._verifier is None:
+            return Checked(segment)
+        checked = self._verifier.check(segment, self.said)
+        if self._syntax is not None and checked.nix_source is not None:
+            return self._verifier.with_problems(checked, await self._syntax(checked.nix_source))
+        return checked
+
+
+def repair_message(wrong: Checked, *, said_something: bool) -> str:
+    """Tell the model what was wrong; the person has seen what came before it, so that cannot be taken back."""
+    return repair_request(wrong.findings, goes_on=said_something)

@@ -1,0 +1,63 @@
+"""What the check of a whole answer came to, what it rests on, and what the person should be told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nix_trinity.answering.checking import AnswerCheck
+from nix_trinity.answering.grounding import Grounds
+from nix_trinity.answering.question import Source
+from nix_trinity.answering.verifier.findings import verdict as verdict_of
+from nix_trinity.knowledge.corpus.search import Found
+from nix_trinity.knowledge.option_tree import split_name
+from nix_trinity.knowledge.options import Option
+
+_MOST_SOURCES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict and the sources of an answer."""
+
+    verdict: str
+    sources: tuple[Source, ...]
+    notices: tuple[str, ...] = ()
+
+
+def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: Sequence[Found]) -> Outcome:
+    """Judge an answer. ``notes`` are the passages that the model was given.
+
+    ``ungrounded``: it was not checked, rests on nothing that was found, or no name in it exists. ``flagged``:
+    something in it is wrong and marked. ``corrected``: a repair mended what was wrong. ``verified``: the rest.
+    """
+    sources = _sources(grounds, check.names, notes)
+    if grounds.verifier is None:
+        return Outcome("ungrounded", sources, (f"This answer was not checked. {grounds.problem}",))
+    judged = verdict_of(check.checked)
+    if judged == "verified" and not sources:
+        return Outcome("ungrounded", (), ("Nothing was found that this answer rests on: take it with care.",))
+    if judged == "verified" and repaired:
+        judged = "corrected"  # type: ignore[assignment]
+    return Outcome(judged, sources)
+
+
+def _sources(grounds: Grounds, names: Sequence[str], notes: Sequence[Found]) -> tuple[Source, ...]:
+    found = grounds.retrieved
+    options = {one.option.name: one.option for one in found.options} if found is not None else {}
+    sources = []
+    for name in names:
+        option = options.get(name) or _looked_up(grounds, name)
+        if option is not None:
+            sources.append(Source("option", option.name, ", ".join(option.declarations)))
+    # A note counts when the answer names one of its options, or when no option was found that answers by itself.
+    for note in notes:
+        if set(note.options) & set(names) or (found is not None and (found.about_error or not found.confident)):
+            where = f"{note.file}#{note.anchor}" if note.anchor else note.file
+            sources.append(Source(note.kind, note.title, where))
+    return tuple({(source.kind, source.name): source for source in sources}.values())[:_MOST_SOURCES]
+
+
+def _looked_up(grounds: Grounds, name: str) -> Option | None:
+    path = split_name(name)
+    return grounds.tree.look_up(path).option if grounds.tree is not None and path is not None else None

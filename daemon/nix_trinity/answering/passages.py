@@ -1,0 +1,52 @@
+"""The finds of the search as text for the model: whole passages, the best first."""
+
+from __future__ import annotations
+
+from nix_trinity.answering.retriever.retrieve import Ranked, Retrieved
+from nix_trinity.knowledge.corpus.markdown import plain
+from nix_trinity.knowledge.corpus.option_rows import summary_of
+from nix_trinity.knowledge.corpus.search import Found
+
+_LEADING_OPTIONS = 5
+_MOST_OPTIONS = 12
+_MOST_NOTES = 2
+_LONGEST_SUMMARY = 300
+_LONGEST_VALUE = 120
+_LONGEST_TYPE = 160
+
+
+def passages(retrieved: Retrieved) -> list[str]:
+    """What the model is to know, the most telling first, so that what does not fit is dropped from the end."""
+    options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
+    given = [note_text(note) for note in given_notes(retrieved)]
+    notes, manual = given[: len(retrieved.notes[:_MOST_NOTES])], given[len(retrieved.notes[:_MOST_NOTES]) :]
+    if retrieved.about_error and notes:
+        return [notes[0], *options[:_LEADING_OPTIONS], *notes[1:], *manual]
+    return [*options[:_LEADING_OPTIONS], *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
+
+
+def given_notes(retrieved: Retrieved | None) -> list[Found]:
+    """The notes and passages of the manual among :func:`passages`."""
+    return [] if retrieved is None else [*retrieved.notes[:_MOST_NOTES], *retrieved.manual[:1]]
+
+
+def option_line(ranked: Ranked) -> str:
+    """One option in a line or two."""
+    option = ranked.option
+    about = [_shortened(option.type, _LONGEST_TYPE)]
+    if option.default:
+        about.append(f"default {_shortened(option.default, _LONGEST_VALUE)}")
+    if option.example:
+        about.append(f"for example {_shortened(option.example, _LONGEST_VALUE)}")
+    summary = _shortened(summary_of(option), _LONGEST_SUMMARY)
+    return f"- {option.name} ({'; '.join(about)}): {summary}"
+
+
+def note_text(found: Found) -> str:
+    """A note or a passage of the manual, whole."""
+    return f"{found.title}\n{plain(found.body).strip()}"
+
+
+def _shortened(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

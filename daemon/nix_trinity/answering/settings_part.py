@@ -1,0 +1,59 @@
+"""The first part of an answer with a configuration: settings that the model chooses and the daemon writes down.
+
+The engine holds the model to a schema whose names are those that were found, so that it cannot invent one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nix_trinity.answering.retriever.retrieve import Ranked, Retrieved
+from nix_trinity.answering.settings_render import Setting
+from nix_trinity.answering.settings_schema import Candidate, is_settable
+from nix_trinity.knowledge.option_types import OptionType
+
+SETTINGS_TASK = (
+    "Choose, from the options given above, the settings that do what is asked: as few as will do, the best one first. "
+    "Answer in JSON."
+)
+MOST_SETTINGS = 3
+ANSWER_TOKENS = 400
+_MOST_CANDIDATES = 6
+# The scores are logarithms of odds: an option this far below the best one is rarely what is meant.
+_WITHIN = 2.5
+
+
+def settings_candidates(retrieved: Retrieved) -> list[Candidate]:
+    """The options that the model may set, best first; none when the question is not one for a setting."""
+    if not retrieved.confident or retrieved.about_error:
+        return []
+    best = retrieved.options[0].score
+    near = [one for one in retrieved.options[:_MOST_CANDIDATES] if best - one.score <= _WITHIN]
+    return [_candidate(one, retrieved) for one in near if is_settable(one.option)]
+
+
+def explanation_task(snippet: str) -> str:
+    """What the model is to do once the settings stand."""
+    return (
+        f"These settings were chosen, checked, and are shown to the person already:\n\n```nix\n{snippet}\n```\n\n"
+        "Now explain in a few sentences what they do, and how to apply (sudo nixos-rebuild switch), check and undo "
+        "them. Do not write the settings again."
+    )
+
+
+def snippet_text(snippet: str) -> str:
+    """The settings as they are shown."""
+    return f"```nix\n{snippet.rstrip()}\n```\n\n"
+
+
+def chosen_names(settings: Sequence[Setting]) -> list[str]:
+    """The options that were set."""
+    return [setting.option.name for setting in settings]
+
+
+def _candidate(ranked: Ranked, retrieved: Retrieved) -> Candidate:
+    found = Candidate.of(ranked.option)
+    # Who asks to turn something on is not served by a model that writes false.
+    if ranked.option.path[-1] == "enable" and found.type.kind == "boolean" and retrieved.query.turns_on:
+        return Candidate(ranked.option, OptionType("enum", members=(True,)))
+    return found
