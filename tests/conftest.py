@@ -11,6 +11,7 @@ import pytest
 
 from tests.stack import chat_model as model_file
 from tests.stack import data, ollama_binary
+from tests.stack import embedding_model as embedding_files
 from tests.stack.errors import StackError
 from tests.stack.loopback import LoopbackOnly
 from tests.stack.parts import WITHOUT_OLLAMA, Part, State, table, without_ollama
@@ -88,6 +89,15 @@ def ollama_server(
 def chat_model(ollama_server: OllamaServer) -> str:
     """The chat model's name in ``ollama_server``."""
     return model_file.NAME
+
+
+@pytest.fixture(scope="session")
+def embedding_model(pytestconfig: pytest.Config, parts: list[Part], ollama_server: OllamaServer) -> str:
+    """The name of a real, small embedding model in ``ollama_server``, under the same rule as Ollama."""
+    model = _obtained("embedding model", embedding_files.obtain, pytestconfig)
+    model.create_in(ollama_server)
+    parts.append(Part("embedding model", State.RAN, f"{embedding_files.NAME}, {model.origin}"))
+    return embedding_files.NAME
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.stack import cache, chat_model, data, ollama_binary
+from tests.stack import cache, chat_model, data, embedding_model, ollama_binary
 from tests.stack.console import say
 from tests.stack.errors import StackError
 from tests.stack.parts import State, table
@@ -64,10 +64,12 @@ def _ollama(folder: Path | None) -> int:
 def _paths() -> int:
     root = cache.cache_root()
     binary, gguf, folder = ollama_binary.find(root), chat_model.location(root), data.data_dir()
+    embedding = embedding_model.location(root)
     found = {
         "cache": root,
         "ollama": binary.path if binary else None,
         "chat_model": gguf if gguf.is_file() else None,
+        "embedding_model": embedding if embedding.is_dir() else None,
         "data": folder,
     }
     print(json.dumps({name: str(path) if path else None for name, path in found.items()}, indent=2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.stack import cache, chat_model, data, ollama_binary, system_packages
+from tests.stack import cache, chat_model, data, embedding_model, ollama_binary, system_packages
 from tests.stack.errors import StackError
 from tests.stack.parts import WITHOUT_OLLAMA, Part, State, without_ollama
 
@@ -15,7 +15,8 @@ def prepare() -> list[Part]:
     steps: dict[str, Callable[[], tuple[State, str]]] = {
         package.name: partial(_package, package) for package in system_packages.TEST_PACKAGES
     }
-    steps |= {"ollama": _ollama, "chat model": _chat_model, "option data": _data}
+    steps |= {"ollama": _ollama, "chat model": _chat_model, "embedding model": _embedding_model}
+    steps["option data"] = _data
     return [_attempt(name, step) for name, step in steps.items()]
 
 
@@ -44,6 +45,14 @@ def _chat_model() -> tuple[State, str]:
         return State.SKIPPED, f"{WITHOUT_OLLAMA}=1"
     model = chat_model.obtain()
     return State.READY, f"{model.origin}, {cache.megabytes(model.gguf):.0f} MB: {model.gguf}"
+
+
+def _embedding_model() -> tuple[State, str]:
+    if without_ollama():
+        return State.SKIPPED, f"{WITHOUT_OLLAMA}=1"
+    model = embedding_model.obtain()
+    size = sum(cache.megabytes(model.folder / file) for file in embedding_model.FILES)
+    return State.READY, f"{model.origin}, {size:.0f} MB: {model.folder}"
 
 
 def _data() -> tuple[State, str]:
