@@ -139,8 +139,8 @@ def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
         yield Heard("level", phrase, weights)
     language = language_of(prose)
     if language != "English":
-        # The smallest model is the weakest in other languages.
-        yield Heard("language", f"is written in {language}", {"empathy": 0.5})
+        # The smallest model is the weakest in other languages, and so are its quick facts.
+        yield Heard("language", f"is written in {language}", {"empathy": 1.0})
     yield from _lengths(prose, has_attachment=bool(pasted.strip()))
 
 

@@ -109,7 +109,7 @@ SIGNALS: tuple[Signal, ...] = (
             r"my own account|own login|can i (?:safely )?delete",
             anywhere=r"装好|電源|компьютер\w*",
         ),
-        {"empathy": 0.5},
+        {"empathy": 1},
         cap=2,
     ),
     # --- empathy: everyday desktop troubles
@@ -129,6 +129,13 @@ SIGNALS: tuple[Signal, ...] = (
             r"|プリンター|音が|画面|キーボード|日本語入力|소리|프린터|화면|노트북|인터넷|한글",
         ),
         {"empathy": 1.5},
+        cap=2,
+    ),
+    Signal(
+        "desktop",
+        "is about a desktop",
+        _words(r"desktop|laptop|games?|gaming|windows|mac|mint|ubuntu|apps?|programs?|layout|gui|window|type|typing"),
+        {"empathy": 0.5},
         cap=2,
     ),
     Signal(
