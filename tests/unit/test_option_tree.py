@@ -26,6 +26,7 @@ STATUS = {
     "services.grafana.settings.server.foo": "freeform",
     "systemd.services.x.serviceConfig.ExecStart": "freeform",
     "services.openssh.enable.foo": "below_leaf",
+    "services.<name>.openFirewall.foo": "unknown",
     "services.openssh.foo": "unknown",
     'services.nginx.virtualHosts."a.b".foo': "unknown",
     "users.users.alice.hme": "unknown",

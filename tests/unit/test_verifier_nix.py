@@ -46,6 +46,13 @@ CLEAN = {
     "text in a string": "systemd.services.x.script = ''\n  services.foo.bar = 1\n'';",
     "unknown values": "services.openssh.enable = config.networking.hostName == 1;\nnetworking.hostName = \"a\" + b;\n"
     "networking.firewall.allowedTCPPorts = map f xs ++ [ 80 ];\nboot.kernelPackages = pkgs.linuxPackages_latest;",
+    "the beginning of a file": "{ pkgs ? import <nixpkgs> { } }:\n\n...",
+    "the beginning of a let": "# shell.nix\nlet\n  pkgs = import <nixpkgs> { };\nin",
+    "a comma after the last argument": "{\n  config,\n  pkgs, # there\n}:\n{ networking.hostName = \"x\"; }",
+    "stand-ins": "nixosConfigurations.<your-hostname> = x;\nusers.users.<name>.home = \"/x\";\nnetworking.hostName = <your-name>;",
+    "nix-darwin": "{ system.defaults.dock.autohide = true; programs.bash.enable = true; networking.x = 1; }",
+    "treefmt": "{ projectRootFile = \"flake.nix\"; programs.shfmt.enable = true; }",
+    "a command": "nix run .#interactive-vm",
     "a secret in a file": "services.grafana.settings.server.http_port = { _secret = \"/run/x\"; };",
 }  # fmt: skip
 
@@ -189,6 +196,21 @@ def test_a_block_that_the_answer_left_open_is_closed_and_checked() -> None:
     text = shown("```nix\nservices.foo.bar = true;")
     assert text.startswith("```nix\nservices.foo.bar = true; # ⚠ services.foo.bar: not an option")
     assert text.endswith("\n```\n")
+
+
+def test_a_quoted_block_is_read_without_the_signs_of_the_quotation() -> None:
+    text = "> ```nix\n> services.openssh.enable = true;\n> services.foo.bar = 1;\n> ```\n"
+    assert [finding.name for finding in findings(text)] == ["services.foo.bar"]
+    assert "> services.foo.bar = 1; # ⚠" in shown(text)
+
+
+def test_the_mark_of_a_value_of_several_lines_stands_at_its_end() -> None:
+    text = shown(nix("services.foo.bar = ''\n  a\n'';\nnetworking.hostName = \"x\";"))
+    assert "\n''; # ⚠ services.foo.bar: not an option" in text
+
+
+def test_a_comment_before_the_code_hides_nothing() -> None:
+    assert kinds(nix("# configuration.nix\n{ services.foo.bar = 1; }")) == [("unknown_option", "services.foo.bar")]
 
 
 def test_an_indented_block_keeps_its_indentation() -> None:

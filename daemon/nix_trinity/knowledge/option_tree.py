@@ -109,6 +109,9 @@ class OptionTree:
             return best
         for trail, crossed, depth in self._trails(path):
             match = self._judged(trail, crossed, whole=depth == len(path))
+            if match.status == "below_leaf" and any(map(is_placeholder, path[: depth + 1])) and not any(crossed):
+                # A stand-in that happens to meet a real option says nothing about what is below that.
+                continue
             if _BEST_FIRST.index(match.status) < _BEST_FIRST.index(best.status):
                 best = match
                 if match.status == "option":

@@ -16,7 +16,7 @@ from nix_trinity.answering.verifier.nix_expression import Expression, expression
 from nix_trinity.knowledge.options import Path
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Tree
+    from tree_sitter import Node, Parser
 
 _MOST_PROBLEMS: Final = 3
 _CLOSING: Final = {"}": "{", "]": "[", ")": "("}
@@ -54,22 +54,21 @@ class NixCode:
 
 def read_nix(code: str) -> NixCode:
     """Read a block; never fails, whatever the text. Takes microseconds for what an answer holds."""
-    attempts: list[tuple[str, Tree]] = []
-    for candidate in _candidates(code):
-        tree = _parser().parse(candidate.encode("utf-8", "replace"))
-        attempts.append((candidate, tree))
+    candidates = _candidates(code)
+    for source in candidates:
+        tree = _parser().parse(source.encode("utf-8", "replace"))
         if not tree.root_node.has_error:
             break
     else:
-        # What is left out is not what is wrong: the completed forms come last.
-        attempts = [attempts[-1 if _is_fragment(code) else -2]]
-    source, tree = attempts[-1]
+        # Where none parses, faults are told of the form without what was left out on purpose.
+        source = candidates[-2 if _is_fragment(code) else -3]
+        tree = _parser().parse(source.encode("utf-8", "replace"))
     if tree.root_node.has_error:
         problems = _problems(tree.root_node)
     else:
         # A fragment may show one option twice, as two ways to choose from; a whole file may not.
-        problems = _duplicates(tree.root_node) if source is attempts[0][0] else iter(())
-    root = next(iter(tree.root_node.named_children), None)
+        problems = _duplicates(tree.root_node) if source is candidates[0] else iter(())
+    root = tree.root_node.child_by_field_name("expression")
     return NixCode(
         source=source,
         expression=expression_of(root) if root is not None else Expression("unknown", 0),
@@ -89,18 +88,16 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_nix.language()))
 
 
-def _candidates(code: str) -> Iterator[str]:
+def _candidates(code: str) -> list[str]:
+    """The forms that a block may be complete in: a file, the inside of a set, the beginning of a file."""
     # Nix takes a comma after the last argument, which the grammar does not know.
     code = _LAST_COMMA.sub(r" \1", code)
-    yield code
-    yield f"{{ {code}\n}}"
     elided = _ELIDED_LINE.sub("", code)
     elided = _ELIDED_INSIDE.sub(r"\1\2", elided)
     elided = _STAND_IN.sub(r'."\1"', elided)
     elided = _ELIDED_VALUE.sub(r"\1elided\2", elided)
-    if elided != code:
-        yield elided
-        yield f"{{ {elided}\n}}"
+    forms = [code, elided] if elided != code else [code]
+    return [candidate for form in forms for candidate in (form, f"{{ {form}\n}}", f"{form}\nelided")]
 
 
 def _is_fragment(code: str) -> bool:

@@ -18,6 +18,12 @@ _SKIPPED_KEYS: Final = frozenset({"disabledModules", "meta", "key", "freeformTyp
 _OTHER_SYSTEMS: Final = frozenset(
     {"outputs", "inputs", "perSystem", "flake", "mkShell", "testScript", "projectRootFile"}
 )
+_FLAKE_OUTPUTS: Final = frozenset(
+    {
+        *("nixosConfigurations", "homeConfigurations", "darwinConfigurations", "nixosModules", "homeManagerModules"),
+        *("packages", "legacyPackages", "devShells", "overlays", "apps", "checks", "formatter"),
+    }
+)
 _OVERLAY_ARGUMENTS: Final = frozenset({"final", "prev", "self", "super", "old", "finalAttrs", "oldAttrs"})
 # Options whose value is a whole configuration again; `*` is any attribute.
 _CONFIGURATIONS: Final = (
@@ -149,6 +155,8 @@ class _Reader:
                 self._body(binding.value, home)
             else:
                 self._assign(binding.path[1:], binding.line, binding.value, home)
+        elif first in _FLAKE_OUTPUTS:
+            self.inline_modules(binding.value)
         elif first not in _SKIPPED_KEYS:
             self._assign(binding.path, binding.line, binding.value, home)
 
