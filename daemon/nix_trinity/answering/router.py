@@ -16,17 +16,19 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from nix_trinity.answering.routing_signals import (
-    CORRECTABLE,
-    FUNCTION_WORDS,
-    SCRIPTS,
-    SIGNALS,
-)
+from nix_trinity.answering.routing_signals.coder import CODER
+from nix_trinity.answering.routing_signals.empathy import EMPATHY
+from nix_trinity.answering.routing_signals.expert import EXPERT
+from nix_trinity.answering.routing_signals.language import language_of
+from nix_trinity.answering.routing_signals.quick import QUICK
+from nix_trinity.answering.routing_signals.spelling import corrected
 from nix_trinity.errors import RequestError
 
 # Also the order that breaks a tie. A kind, full answer disappoints fewest people when two roles fit equally;
 # then the one that can do the most; `quick` comes last, since it answers whatever nothing else claims.
 ROLES: tuple[str, ...] = ("empathy", "expert", "coder", "quick")
+
+_SIGNALS = (*EMPATHY, *QUICK, *CODER, *EXPERT)
 
 WINDOW_HEAD = 3000
 WINDOW_TAIL = 3000
@@ -47,7 +49,6 @@ _WORDS_OF_A_WISH = 6
 _QUESTION_MARK = re.compile("[?？؟]")
 
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
-_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _LOOKS_LIKE_CODE = re.compile(
     r"^#!/|^\s*\{[^{}]{0,200}\}\s*:|\bwith (?:pkgs|lib);|\bmk(?:if|option|derivation)\b|^(?:services|version):\s",
     re.MULTILINE,
@@ -125,8 +126,8 @@ def listen(question: str, context: RoutingContext) -> tuple[Heard, ...]:
 def _listen(question: str, context: RoutingContext) -> Iterator[Heard]:
     asked = _window(question)
     pasted = _window(context.attachment)
-    prose = _corrected(_FENCE.sub(" ", asked))
-    for signal in SIGNALS:
+    prose = corrected(_FENCE.sub(" ", asked))
+    for signal in _SIGNALS:
         text = prose if signal.where == "prose" else f"{asked}\n{pasted}"
         matched = tuple(dict.fromkeys(" ".join(hit.group().split()) for hit in signal.pattern.finditer(text)))
         if matched:
@@ -152,52 +153,11 @@ def _lengths(prose: str, *, has_attachment: bool) -> Iterator[Heard]:
         yield Heard("long", "is long", {"expert": 1.0, "quick": -0.5}, count=2 if words > 45 else 1)
 
 
-def language_of(text: str) -> str:
-    """Guess the language ``text`` is written in, by its script or else by its function words."""
-    for language, script in SCRIPTS:
-        # Two characters, so that a single foreign name or symbol in an English question does not count.
-        if len(script.findall(text)) >= 2:
-            return language
-    words = _WORD.findall(text)
-    counts = {language: sum(word in known for word in words) for language, known in FUNCTION_WORDS.items()}
-    # English stands first in the table and so wins a tie.
-    best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] >= 2 else "English"
-
-
 def _window(text: str) -> str:
     """Return the two ends of ``text``, lower-cased and in one spelling of quotes and accents."""
     if len(text) > WINDOW_HEAD + WINDOW_TAIL:
         text = f"{text[:WINDOW_HEAD]}\n{text[-WINDOW_TAIL:]}"
     return unicodedata.normalize("NFC", text).lower().translate(_STRAIGHT_QUOTES)
-
-
-def _corrected(prose: str) -> str:
-    """Return ``prose`` with words that are one slip away from a word we listen for put right."""
-    return _WORD.sub(lambda found: _corrected_word(found.group()), prose)
-
-
-def _corrected_word(word: str) -> str:
-    # Short words are left alone: "white" is no misspelt "write". First letters are rarely mistyped.
-    if len(word) < 5 or word in CORRECTABLE:
-        return word
-    near = sorted(known for known in CORRECTABLE if known[0] == word[0] and _one_slip(word, known))
-    # "enabled" is no slip of "enable": endings are left to the patterns.
-    return next((known for known in near if not word.startswith(known)), word)
-
-
-def _one_slip(typed: str, meant: str) -> bool:
-    """Tell whether one letter was left out, added, mistaken, or swapped with its neighbour."""
-    if abs(len(typed) - len(meant)) > 1:
-        return False
-    start = next((i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
-    left, right = typed[start:], meant[start:]
-    return (
-        left[1:] == right
-        or left == right[1:]
-        or left[1:] == right[1:]
-        or (left[:2] == right[1::-1] and left[2:] == right[2:])
-    )
 
 
 def _reason(role: str, heard: tuple[Heard, ...]) -> str:
