@@ -108,7 +108,6 @@ def test_a_program_that_hangs_fails_or_is_not_there_tells_nothing(tmp_path: Path
     assert asyncio.run(ask(executable(tmp_path, "import time; time.sleep(60)"))) is None
     assert time.monotonic() - started < 6
     assert asyncio.run(ask(executable(tmp_path, "raise SystemExit(1)"))) is None
-    assert asyncio.run(ask(executable(tmp_path, "x = bytearray(3 * 2**30)"))) is None
     assert asyncio.run(ask(tmp_path / "none")) is None
     assert (
         asyncio.run(
@@ -116,6 +115,15 @@ def test_a_program_that_hangs_fails_or_is_not_there_tells_nothing(tmp_path: Path
         )
         is None
     )
+
+
+def test_the_program_runs_with_a_limit_of_memory(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys\n"
+        "print('error: syntax error', resource.getrlimit(resource.RLIMIT_AS)[0], file=sys.stderr)\nsys.exit(1)"
+    )
+    problems = asyncio.run(parse_with_nix("{ }", executable(tmp_path, script)))
+    assert problems == (SyntaxProblem(0, f"syntax error {2 * 2**30}"),)
 
 
 def test_a_program_that_accepts_the_code_finds_nothing(tmp_path: Path) -> None:

@@ -113,6 +113,14 @@ def test_an_option_that_the_answer_declares_is_its_own() -> None:
     assert findings("Declare `options.services.mine.enable`. Then set `services.mine.enable`.") == []
 
 
+def test_words_that_stand_for_a_name_of_ones_own_are_no_inventions() -> None:
+    assert (
+        findings("Set `services.YOURSERVICE.enable`, `services.your-service.enable` or `programs.myProgram.enable`.")
+        == []
+    )
+    assert len(findings("Set `services.mysq.enable`, `services.Foo.enable`.")) == 2
+
+
 def test_misspelt_roots_are_near_the_real_one() -> None:
     roots = small_tree().roots
     assert near_root("service", roots) == "services"

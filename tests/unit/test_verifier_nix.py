@@ -127,6 +127,15 @@ def test_a_value_that_the_option_refuses_is_found(code: str, message: str) -> No
     assert message in finding.message
 
 
+def test_below_a_value_that_is_wrong_nothing_more_is_said() -> None:
+    assert kinds(nix("networking.hostName = { a.b = 1; c = 2; };")) == [("wrong_value", "networking.hostName")]
+
+
+def test_an_unmarked_block_that_is_not_all_nix_is_searched_for_names_alone() -> None:
+    text = "```\npsk_home=secret\n\nservices.foo.bar = 1;\n```\n"
+    assert kinds(text) == [("unknown_option", "services.foo.bar")]
+
+
 def test_a_value_in_a_sentence_is_checked_too() -> None:
     assert shown('Set `services.openssh.enable = "yes";` there.') == (
         'Set `services.openssh.enable = "yes";` (⚠ takes `true` or `false`, without quotes, not `"yes"`) there.'
@@ -190,6 +199,11 @@ def test_what_has_no_place_in_the_code_is_said_below_it() -> None:
     text = shown(nix("{ services.foo.bar = ''\n  never closed"))
     assert text.startswith(nix("{ services.foo.bar = ''\n  never closed"))
     assert "> ⚠ `services.foo.bar`: not an option" in text
+
+
+def test_a_mark_that_would_change_how_broken_code_is_read_goes_below_it() -> None:
+    code = nix("inherit\n# x let]\n=\n\n")
+    assert shown(code).startswith(code + "\n> ⚠ line 1: ")
 
 
 def test_a_block_that_the_answer_left_open_is_closed_and_checked() -> None:

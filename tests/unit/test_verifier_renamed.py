@@ -25,6 +25,12 @@ def test_a_row_counts_only_where_the_old_name_is_gone_and_the_new_one_there() ->
     assert found.name == "services.pulse.enable"
 
 
+def test_a_removed_group_that_is_still_there_is_not_said_to_be_removed() -> None:
+    renames = Renames([Renamed(("a", "b"), None, "25.05")])
+    assert renames.find(("a", "b", "x"), OptionTree(options_of({"a.b.c": "boolean"}))) is None
+    assert renames.find(("a", "b", "x"), OptionTree(options_of({"a.c": "boolean"}))) is not None
+
+
 def test_the_longest_old_name_wins_and_what_was_reshaped_leads_to_the_parent() -> None:
     renames = Renames(load_renamed())
 

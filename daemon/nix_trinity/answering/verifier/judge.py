@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -63,13 +62,6 @@ class Judge:
         """Whether options, old ones and Home Manager's too, begin with the attribute."""
         return attribute in self._roots or attribute in self.old_roots or is_foreign((attribute,))
 
-    def match(self, path: Sequence[str]) -> Match:
-        """Look a path up, words that stand for a name of one's own taken as placeholders."""
-        found = self.tree.look_up(path)
-        if found.status != "unknown" or not any(_STAND_IN.fullmatch(attribute) for attribute in path):
-            return found
-        return self.tree.look_up([f"<{each}>" if _STAND_IN.fullmatch(each) else each for each in path])
-
     def name(
         self, path: Path, context: Context, *, assigned: bool = False, home: bool = False
     ) -> Finding | Unchecked | None:
@@ -77,7 +69,7 @@ class Judge:
 
         ``home``: it stands in Home Manager code. ``assigned``: it is given a value, not only mentioned.
         """
-        match = self.match(path)
+        match = self.tree.look_up(path)
         if match.status in {"option", "group", "freeform"}:
             return None
         if home and not self._knows_home_manager:
@@ -98,7 +90,7 @@ class Judge:
 
     def value(self, path: Path, value: Expression) -> Finding | None:
         """Judge what an option that exists is set to."""
-        match = self.match(path)
+        match = self.tree.look_up(path)
         written = one_line(join_name(path))
         if match.status == "group" and value.kind not in {"attributes", "function", "unknown", "apply", "path"}:
             if path[-1] == "*" or is_placeholder(path[-1]) or len(path) < 2:

@@ -62,7 +62,7 @@ def _commented(checked: Checked, errors: list[Finding]) -> tuple[str, list[Findi
     text = _insert(checked.text, [(at, f" # {SIGN} {'; '.join(said)}") for at, said in by_place.items()])
     again = read_nix(without_quotation(text[start : start + len(body) + len(text) - len(checked.text)]))
     # Code that is wrong already can still be made worse: then the marks go below it.
-    if again.expression != code.expression or again.problems != code.problems:
+    if again.expression != code.expression or len(again.problems) != len(code.problems):
         return checked.text, errors
     return text, elsewhere
 
