@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from nix_trinity.answering.verifier import nix_code
 from nix_trinity.answering.verifier.findings import Finding, repair_request, verdict
 from nix_trinity.answering.verifier.marking import marked
 from nix_trinity.answering.verifier.nix_code import SyntaxProblem, read_nix
@@ -78,6 +80,17 @@ def test_a_long_answer_is_checked_in_time() -> None:
     started = time.perf_counter()
     checked(text)
     assert time.perf_counter() - started < 5
+
+
+def test_the_parser_is_loaded_when_there_is_code_and_by_one_file_alone() -> None:
+    package = Path(nix_code.__file__).parent
+    users = [file.name for file in package.glob("*.py") if "tree_sitter" in file.read_text(encoding="utf-8")]
+    assert users == ["nix_code.py"]
+    script = (
+        "import sys; from nix_trinity.answering.verifier import check, marking; print('tree_sitter' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "False"
 
 
 def test_nix_itself_has_the_last_word_on_the_syntax() -> None:

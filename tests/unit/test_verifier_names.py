@@ -92,6 +92,7 @@ def test_home_managers_names_are_not_said_to_be_missing() -> None:
     assert findings("With Home Manager, set `programs.git.userName` and `services.dunst.enable`.") == []
     assert findings("In home.nix: `xdg.configFile.foo`, `home.packages`.") == []
     assert len(findings("Set `services.dunst.enable`.")) == 1
+    assert kinds("Set `xdg.portal.enabel`.") == [("unknown_option", "xdg.portal.enabel")]
 
 
 def test_with_home_managers_own_list_its_names_are_checked() -> None:

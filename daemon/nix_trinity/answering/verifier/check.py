@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from nix_trinity.answering.verifier.code_check import CodeChecker
@@ -62,20 +63,16 @@ class Verifier:
                 known.setdefault(name)
             elif isinstance(judged, Finding) and not _is_denied(text, found, judged):
                 at = _end_of_markup(text, found.end)
-                findings.setdefault((judged.kind, name), _placed(judged, at))
+                findings.setdefault((judged.kind, name), replace(judged, at=at))
         for span in _CODE_SPAN.finditer(text):
             if "=" in span[2]:
                 for finding in self._code.check_values(span[2], context):
-                    findings.setdefault((finding.kind, finding.name), _placed(finding, span.end()))
+                    findings.setdefault((finding.kind, finding.name), replace(finding, at=span.end()))
         for danger in dangers_in(text, nix=True):
             at = _end_of_markup(text, _end_of_span(text, danger.end))
             finding = Finding("dangerous_command", one_line(danger.what), danger.warning, (), at)
             findings.setdefault((finding.kind, finding.message), finding)
         return Checked(segment, tuple(findings.values()), tuple(known))
-
-
-def _placed(finding: Finding, at: int) -> Finding:
-    return Finding(finding.kind, finding.name, finding.message, finding.suggestions, at)
 
 
 def _is_denied(text: str, found: NameInText, finding: Finding) -> bool:

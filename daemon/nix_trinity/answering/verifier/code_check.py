@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from nix_trinity.answering.verifier.dangers import dangerous_settings, dangers_in
@@ -57,7 +58,7 @@ class CodeChecker:
             findings.append((finding, body.count("\n", 0, danger.end)))
         ends = _line_ends(body, start)
         placed = {
-            (finding.kind, finding.name, finding.message): _at(finding, ends[min(line, len(ends) - 1)])
+            (finding.kind, finding.name, finding.message): replace(finding, at=ends[min(line, len(ends) - 1)])
             for finding, line in reversed(findings)
         }
         return Checked(
@@ -84,7 +85,7 @@ class CodeChecker:
         if problems and own:
             return checked  # both see a fault; the own words say it for a person
         ends = _line_ends(*body_of(checked.segment))
-        kept.extend(_at(_syntax(problem), ends[min(problem.line, len(ends) - 1)]) for problem in problems)
+        kept.extend(replace(_syntax(problem), at=ends[min(problem.line, len(ends) - 1)]) for problem in problems)
         kept.sort(key=lambda finding: finding.at)
         return Checked(checked.segment, tuple(kept), checked.names_ok, checked.nix_source)
 
@@ -187,7 +188,3 @@ def _line_ends(body: str, start: int) -> list[int]:
 def _syntax(problem: SyntaxProblem) -> Finding:
     message = problem.message.replace("\n", " ")
     return Finding("syntax_error", "", f"line {problem.line + 1}: {message}")
-
-
-def _at(finding: Finding, at: int) -> Finding:
-    return Finding(finding.kind, finding.name, finding.message, finding.suggestions, at)

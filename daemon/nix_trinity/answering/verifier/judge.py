@@ -105,7 +105,7 @@ class Judge:
             return None
         part_type, part = refused_part(wanted, value)
         each = "each element of it is" if part is not value else "takes"
-        message = one_line_in_ticks(f"{each} {described_type(part_type)}, not {described_value(part)}")
+        message = _printable(f"{each} {described_type(part_type)}, not {described_value(part)}")
         return Finding("wrong_value", written, message)
 
     def _gone(self, written: str, gone: Successor) -> Finding:
@@ -126,7 +126,10 @@ class Judge:
             return True
         if self._knows_home_manager:
             return False
-        return path[0] in HOME_MANAGER_ROOTS or (context.home_manager and path[0] in _SHARED_ROOTS)
+        if context.home_manager:
+            return path[0] in HOME_MANAGER_ROOTS or path[0] in _SHARED_ROOTS
+        # `xdg.configFile` can only be Home Manager's; below `xdg.portal`, which NixOS has, its list decides.
+        return path[0] in HOME_MANAGER_ROOTS and self.tree.look_up(path[:2]).status == "unknown"
 
 
 def _is_package(match: Match) -> bool:
@@ -146,6 +149,6 @@ def _type_of(match: Match, path: Path) -> OptionType | None:
     return None
 
 
-def one_line_in_ticks(text: str) -> str:
+def _printable(text: str) -> str:
     """Take line breaks and control characters out of a message that has code spans of its own."""
     return "".join(character if character.isprintable() else " " for character in text)
