@@ -28,7 +28,7 @@ from nix_trinity.knowledge.options import Option
 MODEL = "all-minilm"
 DIMENSIONS = 256
 # Quick enough for a test, and with batches of a fixed size: none of them takes a minute.
-QUICK = Pace(batch=60, most_texts=4, look=0.01, first_pause=0.01, longest_pause=0.02, question=5)
+QUICK = Pace(batch=60, most_texts=4, look=0.01, watch=0.01, first_pause=0.01, longest_pause=0.02, question=5)
 OPTIONS = {
     "services.openssh.enable": "Whether to run the secure shell daemon. It listens on port 22.",
     "services.openssh.ports": "Ports that the secure shell daemon listens on.",
@@ -309,7 +309,6 @@ def test_only_what_changed_in_a_new_release_is_embedded_and_what_went_is_found_n
                 before = len(here.model.texts)
                 write_options(here.options, changed)
                 await here.corpus.refresh()
-                embedder.wake()
                 await until(lambda: len(here.model.texts) == before + 2)
                 await until(lambda: done(embedder))
                 assert sorted(here.model.texts[before:]) == [

@@ -57,6 +57,8 @@ class Pace:
     most_texts: int = 32
     look: float = 0.2
     """Between two looks whether questions are still running."""
+    watch: float = 30.0
+    """Between two looks whether the index changed, once all is done."""
     first_pause: float = 5.0
     """After a failure of the engine; doubled at each one that follows."""
     longest_pause: float = 600.0
@@ -91,17 +93,12 @@ class Embedder:
         self._pace = pace or Pace()
         self._question_frame, self._text_frame = _frame(model)
         self._batch_size = max(1, self._pace.most_texts // 4)
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look for options without a vector: the index may have changed."""
-        self._woken.set()
+        self._made_of = -1
 
     async def run(self) -> None:
-        """Make the vectors that are missing, wait to be woken, and so on. What fails is tried again, ever later."""
+        """Make the vectors that are missing, again whenever the index changed. What fails is tried again, ever later."""
         pause = self._pace.first_pause
         while self.model:
-            self._woken.clear()
             try:
                 await self._build()
             except (EngineError, CorpusError) as error:
@@ -116,7 +113,8 @@ class Embedder:
                 self.working = False
                 self.problem = None
                 pause = self._pace.first_pause
-                await self._woken.wait()
+                while self._made_of == self._corpus.generation:  # noqa: ASYNC110 (a nixos-rebuild is no hurry)
+                    await asyncio.sleep(self._pace.watch)
 
     async def nearest(self, question: str, limit: int = 20) -> list[int]:
         """The ids of the options whose meaning is nearest to the question's, best first; never raises.
@@ -144,6 +142,7 @@ class Embedder:
         engine = await self._engine_at_rest()
         digest = await self._digest(engine)
         await self._corpus.vectors(lambda table: table.use(self.model, f"{digest}|{self._text_frame}"))
+        self._made_of = self._corpus.generation
         while await self._corpus.vectors(lambda table: table.catch_up(_CATCH_UP)):
             await self._at_rest()
         self.progress = await self._corpus.vectors(lambda table: table.progress())

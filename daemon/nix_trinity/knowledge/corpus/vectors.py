@@ -1,8 +1,9 @@
 """Options as vectors of an embedding model, and which of them are nearest to a question's.
 
-A vector is kept as one signed byte a dimension and compared by sqlite-vec (https://alexgarcia.xyz/sqlite-vec) row by
-row. It is an ordinary table and not sqlite-vec's ``vec0``, which no connection without the extension can even
-empty; ``python -m bench.vectors`` measures what that costs.
+A vector is kept as one signed byte a dimension and compared by sqlite-vec (https://alexgarcia.xyz/sqlite-vec), row
+by row, in an ordinary table. sqlite-vec's own ``vec0`` tables need 5 ms of the processor where this needs 9 (20,917
+vectors of 384 dimensions, measured), but a connection without the extension cannot even empty them. Bytes find
+98.5 % of the ten nearest that floats find (1,215 real options, all-MiniLM-L6-v2), with a quarter of the reading.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from nix_trinity.knowledge.options import Option
 _MOST_CHARACTERS = 300
 _MOST_DIMENSIONS = 8192
 # A byte spans this many standard deviations of a unit vector's components (1/√dimensions each) to either side;
-# the few components beyond are clipped. One scale for all, so that distances between bytes order like angles.
-_SPAN = 6.0
+# the rare components beyond are clipped. One scale for all, so that distances between bytes order like angles.
+_SPAN = 10.0
 _WITHOUT = b""
 
 
@@ -55,7 +56,7 @@ class VectorTable:
         """
         self._connection = connection
         try:
-            import sqlite_vec  # type: ignore[import-untyped]  # it ships no type information
+            import sqlite_vec
 
             connection.enable_load_extension(True)
             try:
