@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.stack.daemon_process import BIN, ActivatedDaemon
-from tests.stack.fake_ollama import BASE, Call, FakeOllama
+from tests.stack.fake_ollama import BASE, Call, FakeOllama, answers
 
 NOWHERE = "http://127.0.0.1:1"
 # A daemon with less patience than the real one's 30 s for a request, so that a test can see it end.
@@ -80,6 +80,7 @@ def half_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ha
             model=BASE,
             daemon=f"idle_timeout_seconds = {idle}",
             command=[str(BIN / "python"), "-c", IMPATIENT],
+            options=None,
         )
         for idle in (1.0, 0.0)
     ]
@@ -113,7 +114,7 @@ def test_fifty_at_once_are_answered_or_refused_at_once(tmp_path: Path) -> None:
         call.say("So it is.")
         call.end()
 
-    with FakeOllama() as engine, ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE) as daemon:
+    with FakeOllama() as engine, ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE, options=None) as daemon:
         daemon.ask("is all well")
         engine.reset()
         engine.chat = held
@@ -149,7 +150,8 @@ def test_fifty_at_once_are_answered_or_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_thousand_questions_to_a_dead_engine_are_kept_and_fill_no_journal(tmp_path: Path) -> None:
     """c27: the database has every question, the journal only says what the matter is."""
-    with ActivatedDaemon(tmp_path, ollama_url=NOWHERE, model=BASE) as daemon, ThreadPoolExecutor(4) as people:
+    daemon = ActivatedDaemon(tmp_path, ollama_url=NOWHERE, model=BASE, options=None)
+    with daemon, ThreadPoolExecutor(4) as people:
         replies = list(people.map(lambda number: daemon.ask(f"what is flake number {number}"), range(1000)))
         assert len(replies) == 1000
         assert all("error" in reply or reply["outcome"] == "answered" for reply in replies)
@@ -158,6 +160,18 @@ def test_a_thousand_questions_to_a_dead_engine_are_kept_and_fill_no_journal(tmp_
         assert {row["outcome"] for row in rows} <= {"answered", "failed"}
         assert len({row["question"] for row in rows}) == 1000
         assert len(daemon.log.read_text().splitlines()) < 200
+
+
+@pytest.mark.xfail(
+    strict=True, reason="answering/pipeline.py: an answer from the search alone is a line of its own, never collapsed"
+)
+def test_answers_from_the_search_alone_fill_no_journal_either(tmp_path: Path) -> None:
+    """c27: the same, where the search stands in for the engine; fewer, since each takes a search."""
+    with ActivatedDaemon(tmp_path, ollama_url=NOWHERE, model=BASE) as daemon, ThreadPoolExecutor(4) as people:
+        replies = list(people.map(lambda number: daemon.ask(f"what is flake number {number}"), range(60)))
+        assert {reply["outcome"] for reply in replies} == {"answered"}
+        assert daemon.json("GET", "/v1/status")["logging"]["exchanges"] == 60
+        assert len(daemon.log.read_text().splitlines()) < 30
 
 
 def test_an_answered_question_is_a_few_lines_in_the_journal(tmp_path: Path) -> None:
@@ -176,6 +190,7 @@ def test_with_logging_off_nothing_is_kept(tmp_path: Path) -> None:
     """c17: no row, and not a word of it in any file under the state folder."""
     off = "[logging]\nexchanges = false"
     with FakeOllama() as engine, ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE, config=off) as daemon:
+        engine.chat = answers("It is a frobnicatedflake.")
         answer = daemon.ask("what is a quixoticflake", session="mine", attachment="and plumbusflake")
         assert answer["outcome"] == "answered"
         assert answer["kept"] is False
@@ -184,7 +199,7 @@ def test_with_logging_off_nothing_is_kept(tmp_path: Path) -> None:
         assert (logging["state"], logging["exchanges"]) == ("off", 0)
         assert daemon.rows() == []
         assert daemon.client("nix-trinity", "good").returncode == 1, "there is nothing to judge"
-        for word in (b"quixoticflake", b"plumbusflake", b"lock file"):
+        for word in (b"quixoticflake", b"plumbusflake", b"frobnicatedflake"):
             assert word not in kept_bytes(daemon)
     for word in (b"quixoticflake", b"plumbusflake"):
         assert word not in kept_bytes(daemon) + daemon.log.read_bytes()
@@ -200,7 +215,7 @@ def test_a_backup_while_others_write_is_whole(tmp_path: Path) -> None:
             asked += daemon.ask("what is a flake", attachment="a line of the log\n" * 100).get("outcome") == "answered"
         return asked
 
-    with FakeOllama() as engine, ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE) as daemon:
+    with FakeOllama() as engine, ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE, options=None) as daemon:
         daemon.ask("is all well")
         counts = [0]
         with ThreadPoolExecutor(4) as people:

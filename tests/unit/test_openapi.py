@@ -55,8 +55,10 @@ class Described:
 def module_described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Described]:
     few = "[answering]\nmax_running = 1\nmax_waiting = 1"
     folder = tmp_path_factory.mktemp("d")
-    with FakeOllama() as engine, ActivatedDaemon(folder, ollama_url=engine.url, model=BASE, config=few) as daemon:
-        yield Described(daemon, engine, daemon.json("GET", "/v1/openapi.json"))
+    with FakeOllama() as engine:
+        daemon = ActivatedDaemon(folder, ollama_url=engine.url, model=BASE, config=few, options=None)
+        with daemon:
+            yield Described(daemon, engine, daemon.json("GET", "/v1/openapi.json"))
 
 
 @pytest.fixture
@@ -107,10 +109,16 @@ def test_no_documented_route_is_unknown_to_the_server(described: Described) -> N
             assert error.get("code") not in {"method_not_allowed", "internal"}, (method, path)
 
 
+@pytest.mark.xfail(strict=True, reason="api/openapi.py: /v1/options is served and not described")
+def test_the_search_answers_as_described(described: Described) -> None:
+    found = described.reply("GET", "/v1/options?q=ssh")
+    assert "options" in found
+
+
 def test_the_events_of_a_stream_are_as_described(described: Described) -> None:
     def breaks(call: Call) -> None:
         call.start()
-        call.say("Half ")
+        call.say("This is half an answer. ")
         call.raw(b'{"error": "out of memory"}\n')
 
     events = described.reply("POST", "/v1/ask", {"question": "what is a flake"})
