@@ -55,6 +55,12 @@ def own_questions() -> list[Labelled]:
     return labelled(OWN_QUESTIONS)
 
 
+def unanswered_questions() -> list[str]:
+    """Questions that no option answers."""
+    lines = (OWN_QUESTIONS.parent / "unanswered.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def held_out_questions() -> list[Labelled]:
     """The questions that nothing may be fitted to."""
     return labelled(real_data() / "questions.jsonl")

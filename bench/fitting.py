@@ -13,7 +13,9 @@ from dataclasses import dataclass
 _STEPS = 250
 _RATE = 0.25
 _PENALTY = 0.004
-_SHARPNESS = 1.0
+_LOGISTIC_STEPS = 3000
+_LOGISTIC_RATE = 0.5
+_LOGISTIC_PENALTY = 0.002
 
 
 @dataclass(frozen=True)
@@ -83,32 +85,44 @@ def cross_validated(examples: Sequence[Example], *, folds: int) -> tuple[float, 
     return first / len(examples), among_five / len(examples)
 
 
-def threshold(examples: Sequence[Example], weights: Mapping[str, float]) -> float:
-    """The score that best tells questions whose best option is right from those whose is not."""
-    best = []
-    for example in examples:
-        if example.candidates:
-            scores = [_score(values, weights) for values in example.candidates]
-            at = max(range(len(scores)), key=scores.__getitem__)
-            five = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:5]
-            best.append((scores[at], any(example.right[number] for number in five)))
-    # Saying "nothing found" where something was is the worse mistake: it counts twice.
-    return max(
-        (score for score, _ in best),
-        key=lambda limit: sum((2 if right else -1) * (score >= limit) for score, right in best),
-    )
+def confidence(rows: Sequence[tuple[Mapping[str, float], bool]]) -> dict[str, float]:
+    """Logistic regression: the weights that tell the rows that hold from those that do not, with a bias."""
+    names = ["bias", *sorted({name for values, _ in rows for name in values})]
+    matrix = [[1.0, *(values.get(name, 0.0) for name in names[1:])] for values, _ in rows]
+    weights = [0.0] * len(names)
+    for _ in range(_LOGISTIC_STEPS):
+        gradient = [_LOGISTIC_PENALTY * weight for weight in weights]
+        gradient[0] = 0.0
+        for row, (_, holds) in zip(matrix, rows, strict=True):
+            pull = 1 / (1 + math.exp(-_product(weights, row))) - holds
+            for at, value in enumerate(row):
+                gradient[at] += pull * value / len(rows)
+        for at, slope in enumerate(gradient):
+            weights[at] -= _LOGISTIC_RATE * slope
+    return dict(zip(names, weights, strict=True))
 
 
-def as_toml(weights: Mapping[str, float], limit: float) -> str:
+def shares_above(rows: Sequence[tuple[Mapping[str, float], bool]], limit: float, *, folds: int) -> tuple[float, float]:
+    """The shares of rows that hold, and of those that do not, which weights of the other folds give ``limit`` or more."""
+    above: dict[bool, list[bool]] = {True: [], False: []}
+    for fold in range(folds):
+        weights = confidence([one for at, one in enumerate(rows) if at % folds != fold])
+        for values, holds in rows[fold::folds]:
+            above[holds].append(1 / (1 + math.exp(-weights["bias"] - _score(values, weights))) >= limit)
+    return sum(above[True]) / len(above[True]), sum(above[False]) / len(above[False])
+
+
+def as_toml(weights: Mapping[str, float], confident: Mapping[str, float]) -> str:
     """The ranking's file."""
     lines = [
         "# Made by: make fit-retrieval (bench/fitting.py), from tests/data/retrieval.jsonl. Not to be edited by hand.",
         "# What each feature means: daemon/nix_trinity/answering/retriever/features.py.",
         "",
-        f"threshold = {limit:.3f}",
-        "",
         "[weights]",
         *(f"{name} = {weight:.3f}" for name, weight in sorted(weights.items())),
+        "",
+        "[confidence]",
+        *(f"{name} = {weight:.3f}" for name, weight in sorted(confident.items())),
     ]
     return "\n".join(lines) + "\n"
 

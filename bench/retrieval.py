@@ -16,8 +16,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import fitting
-from bench.corpora import Labelled, held_out_questions, indexed, is_right, own_questions, retriever
-from nix_trinity.answering.retriever.ranking import FILE_NAME
+from bench.corpora import (
+    Labelled,
+    held_out_questions,
+    indexed,
+    is_right,
+    own_questions,
+    retriever,
+    unanswered_questions,
+)
+from nix_trinity.answering.retriever.features import confidence_features
+from nix_trinity.answering.retriever.ranking import FILE_NAME, Ranking
 from nix_trinity.answering.retriever.retrieve import Retriever
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.knowledge.corpus.corpus import Corpus
@@ -47,27 +56,39 @@ async def main() -> None:
 async def fit(corpus: Corpus, known: frozenset[str]) -> None:
     """Fit the weights, say what cross-validation makes of them, and write them."""
     search = retriever()
-    examples = []
+    gathered = []
     for question in own_questions():
         right = frozenset((*question.expected_options, *question.accept_also))
-        _, judged, *_ = await corpus.read(
+        found = await corpus.read(
             lambda index, question=question: search.gather(index, question.question, "")  # type: ignore[misc]
         )
-        examples.append(
-            fitting.Example(
-                question.id,
-                [values for _, values in judged],
-                [is_right(candidate.option.name, right, known) for candidate, _ in judged],
-            )
-        )
-    usable = [example for example in examples if any(example.right)]
-    print(f"fitting on {len(usable)} of {len(examples)} own questions: the others have no right candidate")
+        gathered.append((question.id, found, [is_right(one.option.name, right, known) for one, _ in found.judged]))
+    for line in unanswered_questions():
+        found = await corpus.read(lambda index, line=line: search.gather(index, line, ""))  # type: ignore[misc]
+        gathered.append((line, found, [False] * len(found.judged)))
+    usable = [
+        fitting.Example(name, [values for _, values in found.judged], holds)
+        for name, found, holds in gathered
+        if any(holds)
+    ]
+    print(f"fitting on {len(usable)} of {len(gathered)} own questions: the others have none, or no right candidate")
     one, five = fitting.cross_validated(usable, folds=5)
     print(f"cross-validated over those: first {one:.0%}, among five {five:.0%}")
     weights = fitting.fitted(usable)
-    threshold = fitting.threshold(examples, weights)
+    fresh = Retriever(search.vocabulary, Ranking(weights, {}))
+    rows = []
+    for _, found, holds in gathered:
+        names = {one.option.name for (one, _), is_it in zip(found.judged, holds, strict=True) if is_it}
+        ranked = fresh.ranked(found.judged)
+        rows.append((confidence_features(found.query, ranked), any(one.option.name in names for one in ranked[:5])))
+    confident = fitting.confidence(rows)
+    for limit in (0.2, 0.5):
+        kept, passed = fitting.shares_above(rows, limit, folds=5)
+        print(
+            f"likelihood of {limit}, cross-validated: reached by {kept:.0%} of the answered, {passed:.0%} of the others"
+        )
     path = modelfiles_dir() / FILE_NAME
-    path.write_text(fitting.as_toml(weights, threshold), encoding="utf-8")
+    path.write_text(fitting.as_toml(weights, confident), encoding="utf-8")
     print(f"wrote {path.name}")
 
 

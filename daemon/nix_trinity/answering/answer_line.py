@@ -21,6 +21,7 @@ from nix_trinity.answering.settings_part import (
     MOST_SETTINGS,
     SETTINGS_TASK,
     explanation_task,
+    least_settings,
     settings_candidates,
     snippet_text,
 )
@@ -100,12 +101,11 @@ class AnswerLine:
     async def _settings(self) -> str:
         """The settings as Nix code; '' when the question is not one for settings, or the model gave none."""
         found = self._asked.grounds.retrieved
-        candidates = settings_candidates(found) if found is not None and self._asked.grounds.verifier else []
-        if not candidates:
+        if found is None or self._asked.grounds.verifier is None or not (candidates := settings_candidates(found)):
             return ""
         generation = await self._generation(
             SETTINGS_TASK,
-            schema=settings_schema(candidates, most=MOST_SETTINGS),
+            schema=settings_schema(candidates, most=MOST_SETTINGS, least=least_settings(found)),
             answer_tokens=ANSWER_TOKENS,
         )
         self.main = generation

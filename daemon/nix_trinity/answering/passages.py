@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nix_trinity.answering.retriever.retrieve import Ranked, Retrieved
+from nix_trinity.answering.retriever.features import Ranked
+from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.knowledge.corpus.markdown import plain
 from nix_trinity.knowledge.corpus.option_rows import summary_of
 from nix_trinity.knowledge.corpus.search import Found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nix_trinity.answering.grounding import Grounds
-from nix_trinity.answering.retriever.retrieve import Ranked, Retrieved
+from nix_trinity.answering.retriever.features import Ranked
+from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.answering.settings_render import render_option
 from nix_trinity.knowledge.corpus.markdown import plain
 from nix_trinity.knowledge.corpus.option_rows import summary_of

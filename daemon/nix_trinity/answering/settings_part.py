@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nix_trinity.answering.retriever.retrieve import Ranked, Retrieved
+from nix_trinity.answering.retriever.features import Ranked
+from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.answering.settings_render import Setting
 from nix_trinity.answering.settings_schema import Candidate, is_settable
 from nix_trinity.knowledge.option_types import OptionType
@@ -25,11 +26,16 @@ _WITHIN = 2.5
 
 def settings_candidates(retrieved: Retrieved) -> list[Candidate]:
     """The options that the model may set, best first; none when the question is not one for a setting."""
-    if not retrieved.confident or retrieved.about_error:
+    if not retrieved.confident or retrieved.about_error or (retrieved.query.asks_what and not retrieved.sure):
         return []
     best = retrieved.options[0].score
     near = [one for one in retrieved.options[:_MOST_CANDIDATES] if best - one.score <= _WITHIN]
     return [_candidate(one, retrieved) for one in near if is_settable(one.option)]
+
+
+def least_settings(retrieved: Retrieved) -> int:
+    """How many settings the model has to choose: none where it is not clear that the question is one for a setting."""
+    return 1 if retrieved.sure else 0
 
 
 def explanation_task(snippet: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nix_trinity.answering.grounding import Search
-from nix_trinity.answering.retriever.retrieve import Ranked
+from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.settings_render import render_option
 from nix_trinity.api.messages import NoteFound, OptionFound, OptionsReply
 from nix_trinity.knowledge.corpus.search import Found

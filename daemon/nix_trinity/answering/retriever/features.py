@@ -7,12 +7,13 @@ Each feature lies between 0 and about 1. How much each counts is fitted on label
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.query import Query
 from nix_trinity.knowledge.corpus.search import Candidate
 from nix_trinity.knowledge.corpus.words import stem
+from nix_trinity.knowledge.options import Option
 
 # Words that nearly every name has: they tell nothing of what an option is about.
 _EMPTY = frozenset(
@@ -50,6 +51,15 @@ _CORE = frozenset(
         "location",
     ]
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """An option, how well it fits, and why."""
+
+    option: Option
+    score: float
+    features: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -145,6 +155,18 @@ def features(query: Query, terms: Sequence[WeighedTerm], candidate: Candidate, h
         "past": hints.past,
         "named": hints.named,
     }
+
+
+_CONFIDENCE = ("rarest", "name_best", "explained", "note", "mentions", "set_whole", "text")
+
+
+def confidence_features(query: Query, ranked: Sequence[Ranked]) -> dict[str, float]:
+    """What speaks for the best options answering the question at all; nothing of how long or in what style it is."""
+    if not ranked:
+        return {}
+    best = ranked[0]
+    shares = {name: best.features[name] for name in _CONFIDENCE}
+    return {"score": best.score / 10, "asks_what": float(query.asks_what), **shares}
 
 
 def _reciprocal(rank: int | None) -> float:

@@ -21,6 +21,10 @@ _SCRIPTS = (
     ("uk", re.compile(r"[іїєґ]", re.IGNORECASE)),
     ("ru", re.compile(r"[а-яё]", re.IGNORECASE)),
 )
+_ASKS_WHAT = re.compile(
+    r"^\W*(?:what(?:'s| is| are| does| do| did)|why|when|who|explain|difference|is it|is there a difference)\b"
+    r"|\bwhat(?:'s| is) the difference\b|\bdifference between\b|\bwhat does .{1,40} (?:mean|do)\b|\bexplain\b"
+)
 _LONGEST_JOINED = 2
 _VARIANT_WEIGHT = 0.7
 _TRANSLATED_WEIGHT = 0.9
@@ -54,6 +58,8 @@ class Query:
     names: tuple[str, ...]
     """What looks like an option's name in the question or the pasted text."""
     turns_on: bool
+    asks_what: bool
+    """It asks what something is or why, rather than how to have it."""
     language: str
     pasted: str
     """The pasted error, whole, for the notes' triggers; '' when nothing was pasted."""
@@ -87,6 +93,7 @@ def analyse(question: str, attachment: str, *, vocabulary: Vocabulary, known: Kn
         terms=tuple(terms[:_MOST_TERMS]),
         names=names,
         turns_on=any(_holds(lowered, phrase) for phrase in vocabulary.turn_on),
+        asks_what=_ASKS_WHAT.search(lowered) is not None,
         language=language,
         pasted=pasted,
     )

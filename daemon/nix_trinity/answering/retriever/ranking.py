@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,21 +16,24 @@ FILE_NAME = "ranking.toml"
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    threshold: float
     weights: dict[str, float]
+    confidence: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``threshold``: an option that scores less is not said to answer the question."""
+    """``weights`` rank the options; ``confidence`` says whether the best of them answer the question at all."""
 
     weights: Mapping[str, float]
-    threshold: float
+    confidence: Mapping[str, float]
+
+    def likelihood(self, features: Mapping[str, float]) -> float:
+        """How likely an option that answers is among the first five, from 0 to 1 (logistic regression)."""
+        return 1 / (1 + math.exp(-self.confidence.get("bias", 0.0) - _sum(self.confidence, features)))
 
     def score(self, features: Mapping[str, float]) -> float:
         """The sum of the features, each times its weight; a feature without one counts nothing."""
-        weights = self.weights
-        return sum([weights.get(name, 0.0) * value for name, value in features.items() if value])
+        return _sum(self.weights, features)
 
 
 def load_ranking(path: Path) -> Ranking:
@@ -43,4 +47,8 @@ def load_ranking(path: Path) -> Ranking:
         raise CatalogueError(
             f"{path}: the ranking cannot be used: {error}.", "Install NixTrinity anew: this file is part of it."
         ) from error
-    return Ranking(file.weights, file.threshold)
+    return Ranking(file.weights, file.confidence)
+
+
+def _sum(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
+    return sum([weights.get(name, 0.0) * value for name, value in features.items() if value])

@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nix_trinity.answering.retriever.features import Hints, WeighedTerm, features
+from nix_trinity.answering.retriever.features import Hints, Ranked, WeighedTerm, confidence_features, features
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
 from nix_trinity.knowledge.corpus.search import Candidate, Found, IndexReader
-from nix_trinity.knowledge.options import Option
 
 _BY_TEXT = 80
 _BY_MAIN_TEXT = 60
@@ -21,33 +20,50 @@ _MOST_NOTES = 4
 _MOST_MANUAL = 4
 _MOST_CANDIDATES = 320
 _MOST_STEMS = 20
+# Cross-validated on our own questions (bench.retrieval --fit): the first keeps 99 % of those that an option answers
+# and turns away half of the others; the second keeps 58 % and turns away four in five.
+_MAY_ANSWER = 0.2
+_WILL_ANSWER = 0.5
 # BM25 below which a note only shares a common word with the question.
 _LEAST_NOTE_SCORE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """An option, how well it fits, and why."""
-
-    option: Option
-    score: float
-    features: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class Retrieved:
-    """What was found: options and notes best first. ``confident``: the best option passes the threshold."""
+    """What was found: options and notes best first."""
 
     query: Query
     options: tuple[Ranked, ...] = ()
     notes: tuple[Found, ...] = ()
     manual: tuple[Found, ...] = ()
-    confident: bool = False
+    likely: float = 0.0
+    """How likely an option that answers is among the first five, from 0 to 1."""
+
+    @property
+    def confident(self) -> bool:
+        """Whether an option may well answer; else the search says that nothing clearly fits."""
+        return self.likely >= _MAY_ANSWER
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is more likely than not that an option answers."""
+        return self.likely >= _WILL_ANSWER
 
     @property
     def about_error(self) -> bool:
         """Whether an error was pasted: then notes lead, and settings follow from them."""
         return bool(self.query.pasted)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Candidates with their features, notes and passages of the manual, before the options are ranked."""
+
+    query: Query
+    terms: Sequence[WeighedTerm]
+    judged: Sequence[tuple[Candidate, dict[str, float]]]
+    notes: tuple[Found, ...]
+    manual: tuple[Found, ...]
 
 
 class _Pool:
@@ -71,7 +87,7 @@ class Retriever:
     """Everything a search needs besides the index."""
 
     def __init__(self, vocabulary: Vocabulary, ranking: Ranking) -> None:
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._ranking = ranking
 
     @property
@@ -93,13 +109,10 @@ class Retriever:
 
         Call it in the index's thread (``Corpus.read``).
         """
-        query, gathered, notes, manual = self.gather(index, question, attachment, near=near, past=past or {})
-        ranked = sorted(
-            (Ranked(candidate.option, self._ranking.score(values), values) for candidate, values in gathered),
-            key=lambda one: (-one.score, len(one.option.path), one.option.name),
-        )
-        confident = bool(ranked) and ranked[0].score >= self._ranking.threshold
-        return Retrieved(query, tuple(ranked[:limit]), tuple(notes), tuple(manual), confident)
+        found = self.gather(index, question, attachment, near=near, past=past or {})
+        ranked = self.ranked(found.judged)
+        likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
+        return Retrieved(found.query, tuple(ranked[:limit]), found.notes, found.manual, likely)
 
     def gather(
         self,
@@ -109,12 +122,12 @@ class Retriever:
         *,
         near: Sequence[int] = (),
         past: Mapping[str, float] | None = None,
-    ) -> tuple[Query, list[tuple[Candidate, dict[str, float]]], list[Found], list[Found]]:
-        """The query, all candidates with their features, the notes and the manual's passages."""
+    ) -> Gathered:
+        """Everything that was found, not yet ranked."""
         query = analyse(
             question,
             attachment,
-            vocabulary=self._vocabulary,
+            vocabulary=self.vocabulary,
             known=lambda stems: index.frequencies(stems),
             nearest=lambda word: index.nearest_words(word),
         )
@@ -143,7 +156,14 @@ class Retriever:
                 pool.add(number, group_rank=rank)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
-        return query, judged, [note for note, _ in notes], manual
+        return Gathered(query, terms, judged, tuple(note for note, _ in notes), tuple(manual))
+
+    def ranked(self, gathered: Sequence[tuple[Candidate, dict[str, float]]]) -> list[Ranked]:
+        """All candidates, best first."""
+        return sorted(
+            (Ranked(candidate.option, self._ranking.score(values), values) for candidate, values in gathered),
+            key=lambda one: (-one.score, len(one.option.path), one.option.name),
+        )
 
     def _notes(self, index: IndexReader, query: Query) -> list[tuple[Found, float]]:
         """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
