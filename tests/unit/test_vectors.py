@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 import structlog.testing
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nix_trinity.answering.retriever.embedding import Embedder, Pace
@@ -167,7 +167,21 @@ def test_options_are_found_by_what_they_are_about(tmp_path: Path) -> None:
                 ]
                 two = await here.names(await embedder.nearest("secure shell daemon", 2))
                 assert set(two) == {"services.openssh.enable", "services.openssh.ports"}
-            assert sorted(map(len, here.model.batches[:3])) == [1, 2, 4], "a batch at most doubles, from a small one"
+            assert [len(batch) for batch in here.model.batches[:3]] == [1, 2, 4], "a batch at most doubles"
+            upper = ("time time zone", "sound enable", "fonts packages")
+            assert all(text.startswith(upper) for text in here.model.texts[:3]), "the upper levels come first"
+
+    complete(work())
+
+
+def test_of_a_long_question_the_model_gets_no_more_than_it_reads(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with setting(tmp_path) as here:
+            embedder = here.embedder()
+            async with running(embedder):
+                await until(lambda: done(embedder))
+                assert await embedder.nearest("print documents " + "please " * 100_000)
+            assert len(here.model.texts[-1]) == 1_000
 
     complete(work())
 
@@ -576,6 +590,9 @@ def test_only_the_direction_of_a_vector_counts(one: list[float], factor: float) 
 
 
 @given(st.lists(st.floats(), max_size=40))
+@example([5e-324])
+@example([1e308] * 4)
+@example([math.inf, 1.0])
 def test_no_vector_of_whatever_numbers_breaks_the_packing(vector: list[float]) -> None:
     try:
         packed = packed_vector(vector)
@@ -583,3 +600,4 @@ def test_no_vector_of_whatever_numbers_breaks_the_packing(vector: list[float]) -
         assert not vector or not 0 < math.hypot(*vector) < math.inf
     else:
         assert len(packed) == len(vector)
+        assert any(packed)

@@ -184,8 +184,9 @@ def packed_vector(vector: Sequence[float]) -> bytes:
     length = math.hypot(*vector)
     if not 0 < len(vector) <= _MOST_DIMENSIONS or not 0 < length < math.inf:
         raise ValueError(f"a vector of {len(vector)} numbers and length {length} has no direction")
-    scale = 127 * math.sqrt(len(vector)) / _SPAN / length
-    return array.array("b", [max(-127, min(127, round(value * scale))) for value in vector]).tobytes()
+    scale = 127 * math.sqrt(len(vector)) / _SPAN
+    # Divided first: the scale of a very short vector is more than a float holds.
+    return array.array("b", [max(-127, min(127, round(value / length * scale))) for value in vector]).tobytes()
 
 
 def _separate_words(attribute: str) -> tuple[str, ...]:
