@@ -277,6 +277,19 @@ _add("told in quotes", 'The passphrase is "§0", do I need to escape it?', "open
 SHAPES: tuple[Shape, ...] = tuple(_SHAPES)
 
 INNOCENT: tuple[str, ...] = (
+    "Pass `inputs` through `specialArgs`.\nPass `all` to listen everywhere; check with `echo test | gpg --clearsign`.",
+    "printf hello | openssl dgst -sha256; generate-keys --private-key matrix_key.pem",
+    'privateKey = "private.key"; passwordHint = "birthday"; passwordColumn = "password"; TOKEN_SOURCE = "none";',
+    "PASSPHRASE=«...»\nCI_SERVER_TOKEN=<runner authentication token secret>\nTOKEN=token",
+    'aws_access_key_id = "AKIAXXXXXXXXXXXXXXXX"; apikey = "EXAMPLE_API_KEY"; url = "ss://u:your-password@:8488";',
+    'url = "/update?user=%u&password=%p&domain=%h"; `[{ntrip}://][user:passwd@]host[:port]`',
+    'SECRET = {_secret = "/run/keys/oidc"; }; secret = name: "/var/lib/secrets/${name}.pem";',
+    "export SECRET_VAR=`head -1 /run/keys/secret`",
+    "- SERVER_TOKEN_SECRET_BASE64: The base64-encoded key that is used by the\n  server",
+    'psk = "ext:psk_home"; psk = null; password = secret; password = placeholder;',
+    "password: 5 characters at least\nwpa_passphrase: command not found",
+    'pin = "nixpkgs-pin"; led = { pin = 17; }; max_tokens = 4096; passwords: 3',
+    "https://nextcloud-user-2024@cloud.example.org",
     'how do I set users.users.ann.hashedPasswordFile = "/run/secrets/ann"; in a flake?',
     'services.restic.backups.home.passwordFile = "/etc/nixos/restic-password";',
     'services.gitlab.secrets.secretFile = "/run/keys/gitlab"; tokenFile = ./token.age;',

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import lzma
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.knowledge.redaction import redact
 from tests.secret_shapes import INNOCENT, SHAPES, Shape
 
@@ -91,6 +95,47 @@ def test_only_the_value_goes(text: str, expected: str) -> None:
     assert redact(text).text == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("services.x.password = swordfish;", "services.x.password = [redacted: password];"),
+        ("networks.home.psk = sunflower;", "networks.home.psk = [redacted: pre-shared key];"),
+        ("TOKEN=tokenabc", "TOKEN=[redacted: token]"),
+        ("export DB_PASSWORD=mypassword", "export DB_PASSWORD=[redacted: password]"),
+        ("password = 12345;", "password = [redacted: password];"),
+        ("psk=12345", "psk=[redacted: pre-shared key]"),
+        ("sim:\n  pin: 4711", "sim:\n  pin: [redacted: PIN]"),
+        ("unlock --pin 47110815", "unlock --pin [redacted: PIN]"),
+        ("wpa_passphrase: the cat.", "wpa_passphrase: [redacted: passphrase]"),
+        ("mqtt:\n  password: x\n  port: 1", "mqtt:\n  password: [redacted: password]\n  port: 1"),
+        ("https://k7Qabcdefghijk12@github.com/a/b", "https://[redacted: URL credentials]@github.com/a/b"),
+        ("https://0123456789abcdef@host/", "https://[redacted: URL credentials]@host/"),
+        (
+            "echo abc123 | gpg --batch --passphrase-fd 0 -d x",
+            "echo [redacted: passphrase] | gpg --batch --passphrase-fd 0 -d x",
+        ),
+        ("echo abc123 | openssl enc -pass stdin", "echo [redacted: passphrase] | openssl enc -pass stdin"),
+    ],
+)
+def test_short_and_careless_secrets_go_too(text: str, expected: str) -> None:
+    assert redact(text).text == expected
+
+
+def test_texts_of_real_options_stay_but_for_sample_secrets(data_dir: Path) -> None:
+    with lzma.open(data_dir / "nixos-options.json.xz") as file:
+        described = [str(option.get("description", "")) for option in json.load(file).values()]
+    changed = [text for text in described if redact(text).count]
+    # Each of them shows a setting with a password in it, such as DB_PASSWORD=verysecret.
+    assert len(changed) <= 25
+
+
+def test_our_own_notes_stay() -> None:
+    for path in sorted((modelfiles_dir() / "notes").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        lines = zip(text.splitlines(), redact(text).text.splitlines(), strict=True)
+        assert [before for before, after in lines if before != after and "initialPassword = " not in before] == []
+
+
 def test_all_shapes_in_one_paste() -> None:
     result = redact("\n\n".join(shape.text for shape in SHAPES))
     assert not [shape.name for shape in SHAPES for secret in shape.secrets if secret in result.text]
@@ -164,7 +209,7 @@ def test_lines_around_a_secret_do_not_hide_it(shape: Shape, above: str, below: s
 
 # Each invites a pattern to read the same text again from every start. A quadratic pattern would need hours for
 # any of them, so finishing at all is the proof.
-_HOSTILE = {
+HOSTILE = {
     "letters": "a",
     "blanks": " ",
     "newlines": "\n",
@@ -222,7 +267,7 @@ _HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("unit", _HOSTILE.values(), ids=_HOSTILE.keys())
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_is_read_in_linear_work(unit: str) -> None:
     text = unit * max(1, _MEGABYTE // 4 // len(unit))
     result = redact(text)
@@ -231,7 +276,7 @@ def test_hostile_text_is_read_in_linear_work(unit: str) -> None:
 
 @pytest.mark.parametrize("name", ["here strings", "open quotes", "base64 lines", "urls", "key openings", "hosts"])
 def test_a_hostile_megabyte_is_read_too(name: str) -> None:
-    text = _HOSTILE[name] * (_MEGABYTE // len(_HOSTILE[name]))
+    text = HOSTILE[name] * (_MEGABYTE // len(HOSTILE[name]))
     assert redact(text + '\n\npassword = "hunter2x"').text.find("hunter2x") == -1
 
 

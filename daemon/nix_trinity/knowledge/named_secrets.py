@@ -8,8 +8,10 @@ from typing import Final
 from nix_trinity.knowledge.secret_shapes import WORD_START
 from nix_trinity.knowledge.secret_values import (
     MARK,
+    PASSWORDS,
     PLAIN,
     SHELL_REFERENCE,
+    Setting,
     looks_random,
     points_elsewhere,
     reads_as_code_or_prose,
@@ -19,7 +21,8 @@ _NAME: Final = re.compile(
     r"(?P<name>(?i:passw(?:or)?d|passphrase|passcode|token|secret|psk|pre[ _-]?shared[ _-]?key"
     r"|(?:private|api|auth|access|shared|encryption|master|account|service)[ _-]?key)"
     r"|signing[_-]key|SIGNING_KEY|bindpw|rootpw|requirepass|masterauth|(?:(?<![A-Za-z])[Pp](?:ass|wd|w)|(?<=[a-z_])P(?:ass|wd|w)"
-    r"|(?<=_)P(?:ASS|WD|W))(?![A-Za-z])|(?i:key)(?![A-Za-z]))(?P<suffix>[\w-]{0,40})(?P<closed>\\{0,3}[\"']\]?)?"
+    r"|(?<=_)P(?:ASS|WD|W))(?![A-Za-z])"
+    r"|(?:(?<![A-Za-z])(?:[Pp]in|PIN)|(?<=[a-z_])P(?:in|IN))(?![A-Za-z])|(?i:key)(?![A-Za-z]))(?P<suffix>[\w-]{0,40})(?P<closed>\\{0,3}[\"']\]?)?"
     # A value may start on the next line if it is quoted, as nixfmt writes long ones.
     r"(?:(?P<sep>[ \t]{0,40}(?:=>|[:?+]?={1,3}|:(?![:/])|%3D|\\u003[dD])[ \t]{0,40}"
     r"(?:\r?\n[ \t]{0,40}(?=[\"']))?)"
@@ -29,7 +32,7 @@ _NAME: Final = re.compile(
 _ABOUT: Final = re.compile(
     r"(?i)^ary|file|path|dir|command|cmd|eval|stdin|prompt|authentication|policy|length|count|type|name|ur[il]|endpoint|iz"
     r"|expir|ttl|lifetime|timeout|manager|store|ref(?!resh)|service|field|label|requir|need|enable|allow|backend"
-    r"|provider|algo|scheme|format|rotat|limit|per_|less"
+    r"|provider|algo|scheme|format|rotat|limit|per_|less|source|column|hint|crypt\Z|moddn"
 )
 _VALUE: Final = re.compile(
     # lib.mkForce "…", lib.mkIf cond "…" and Python's b"…" put something before the quote.
@@ -40,7 +43,7 @@ _VALUE: Final = re.compile(
     r"|(?P<quote>\\{0,3}[\"'`])(?P<quoted>(?:(?P=quote){2}(?=\w)|(?!(?P=quote))(?:\\[^\n]|[^\n]))*+))"
     r"|(?P<block>[|>][+-]?\d?[ \t]*+\r?\n)"
     # Bare: a comma and the like belongs to it, unless something new begins behind it.
-    rf"|(?P<bare>(?:{MARK}|{SHELL_REFERENCE}|\$\{{[^{{}}\n]{{1,200}}\}}|[^\s\"'`,;&)}}\]]"
+    rf"|(?P<bare>(?:{MARK}|<[A-Za-z][^<>=\"'\n]{{1,80}}>|«[^«»\n]{{1,80}}»|{SHELL_REFERENCE}|\$\{{[^{{}}\n]{{1,200}}\}}|[^\s\"'`,;&)}}\]]"
     r"|[,;&)}\]](?![\s\"'`,;&)}\]]|\Z|[\w.-]{1,64}[=:]))++)"
 )
 _IDENTIFIER: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -59,6 +62,7 @@ _BLANK_CONTEXT: Final = re.compile(
 _KEY_MATERIAL: Final = re.compile(
     r"(?:(?=[^\d]*\d)(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[A-Za-z0-9+/_=-]{20,512}|(?:[0-9a-f]{32}|[0-9a-f]{64}))"
 )
+_PIN: Final = re.compile(r"\d{4,12}+")
 _PUBLIC: Final = re.compile(r"(?i)pub|finger|trust|host|cache")
 
 
@@ -78,7 +82,13 @@ def redact_named(text: str, found: list[str]) -> str:
 
 def _kind(name: str) -> str:
     folded = re.sub(r"[ _-]", "", name.lower())
-    named = {"token": "token", "secret": "secret", "passphrase": "passphrase", "privatekey": "private key"}
+    named = {
+        "token": "token",
+        "secret": "secret",
+        "passphrase": "passphrase",
+        "privatekey": "private key",
+        "pin": "PIN",
+    }
     if folded.endswith(("psk", "sharedkey")):
         return "pre-shared key"
     return named.get(folded, "key" if folded.endswith("key") else "password")
@@ -100,7 +110,9 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     if sep == ":" and before.endswith(("//", ":")):  # a URL, did:key:…, a list of ciphers
         return None
     if match["blank"]:
-        directive = starts_line and (quoted or name in _DIRECTIVES)
+        # "Pass `x` to y" begins a sentence.
+        sentence = name == "pass" and value_match["quote"] == "`"
+        directive = starts_line and not sentence and (quoted or name in _DIRECTIVES)
         if not (flag or directive or _BLANK_CONTEXT.search(before)):
             return None
     if value_match["block"]:
@@ -117,9 +129,18 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
             end = at + len(_COMMENT.split(rest, maxsplit=1)[0].rstrip(" \t\r;,"))
     value = text[start:end]
     keyed = starts_line or flag or before[-1:] in tuple("\"'{[(,;|&?<`") or before.rstrip()[-1:] in tuple("{,")
-    if points_elsewhere(value) or (PLAIN.fullmatch(value.rstrip("):")) and not (quoted and value[:1].isdigit())):
+    if name == "pin":
+        return (start, end) if _PIN.fullmatch(value) and keyed else None
+    plain = PLAIN.fullmatch(value.rstrip("):")) and not (quoted and value[:1].isdigit())
+    if plain and name in PASSWORDS and not match["suffix"] and _PIN.fullmatch(value):
+        plain = False  # a password of digits
+    if plain or points_elsewhere(value):
         return None
-    if not quoted and len(value) < 2:
+    # A single letter is a password only where nothing else can be meant.
+    if not quoted and len(value) < 2 and not (starts_line and ":" in sep and value.isalpha() and name in PASSWORDS):
+        return None
+    # SECRET=`head -1 file` takes what a program prints.
+    if value_match["quote"] == "`" and sep == "=" and " " in value:
         return None
     # input("Password: ") ends a string here; none begins.
     if value_match["quote"] and not match["closed"] and value_match["quote"] in line and value[:1] in tuple("),]"):
@@ -129,9 +150,15 @@ def _value_span(text: str, match: re.Match[str]) -> tuple[int, int] | None:
     elif match["verb"] or (":" in sep and not keyed):
         secret = bool(quoted and match["verb"]) or looks_random(value.rstrip(".,!?"))
     else:
-        secret = quoted or not reads_as_code_or_prose(
-            value, name, sep, before_semicolon=text[end : end + 1] == ";", key_closed=bool(match["closed"])
+        setting = Setting(
+            name=name,
+            sep=sep,
+            shell=sep == "=" and match["name"].isupper(),
+            compound=starts_line and head[-1:] == "_",
+            closed=bool(match["closed"]),
+            ends_in_semicolon=text[end : end + 1] == ";",
         )
+        secret = quoted or not reads_as_code_or_prose(value, setting)
     return (start, end) if secret else None
 
 

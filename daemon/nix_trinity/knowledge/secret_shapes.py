@@ -23,7 +23,8 @@ WORD_START = r"(?:\b|(?<=\dm))"
 _LOGIN = r"(?:docker|podman|skopeo|buildah|helm|gh)[ \t]{1,8}(?:[a-z]{1,12}[ \t]{1,8}){0,2}login"
 _READS_STDIN = (
     r"(?:sudo[ \t]{1,8}-S|(?:sudo[ \t]{1,8})?(?:cryptsetup|systemd-(?:crypt\w{1,12}|creds)|zfs|zpool|bcachefs"
-    rf"|passwd|chpasswd|mkpasswd|smbpasswd|htpasswd|openssl|gpg2?|wg|age|restic|borg|su|kinit|ssh-add|clevis|pass|{_LOGIN}))\b"
+    rf"|passwd|chpasswd|mkpasswd|smbpasswd|htpasswd|openssl(?![ \t]{{1,8}}(?:dgst|base64|x509|rand|s_client|sha\d))"
+    rf"|gpg2?(?=[^\n|;]{{0,200}}--passphrase-fd)|wg|age|restic|borg|su|kinit|ssh-add|clevis|pass|{_LOGIN}))\b"
 )
 _TELLING = r"(?:passw(?:or)?d|passphrase|token|secret|api_?key|psk)"
 
@@ -69,8 +70,14 @@ SHAPES: Final = tuple(
         ("webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<s>[\w/-]{8,}+)"),
         ("webhook", r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/(?P<s>\d{1,24}/[\w-]{8,}+)"),
         # The digest of an image (docker://nginx:1.25@sha256:…) has the form of credentials and is none.
-        ("URL credentials", r"//[^\s/@:\"'<>]{0,128}+:(?P<s>[^\s/\"'<>]{1,512})@(?!sha256:)"),
+        ("URL credentials", r"//[^\s/@:\"'<>\[\]]{0,128}+:(?P<s>[^\s/\"'<>]{1,512})@(?!sha256:)"),
         ("URL credentials", r"//(?P<s>(?=[A-Za-z_-]{0,40}\d)[\w.~-]{20,256}+)(?::x-oauth-basic)?@"),
+        # Shorter ones look like the name of an account, unless they are hexadecimal or mix both cases with digits.
+        (
+            "URL credentials",
+            r"//(?P<s>(?=[a-f]{0,19}\d)[0-9a-f]{16,19}"
+            r"|(?=[A-Za-z_-]{0,19}\d)(?=[a-z\d_-]{0,19}[A-Z])(?=[A-Z\d_-]{0,19}[a-z])[\w-]{16,19})(?::x-oauth-basic)?@",
+        ),
         (
             "token",
             rf"[?&](?i:[\w-]{{0,40}}?(?:{_TELLING}|sig|signature|credential))=(?P<s>(?!\[redacted)[^\s&#\"'<>]{{1,4096}}+)",
