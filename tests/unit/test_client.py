@@ -28,7 +28,7 @@ STARTED = {
 }  # fmt: skip
 ENDED = {
     "event": "ended", "id": "k3f9", "outcome": "ok", "kept": True, "truncated": False, "queue_ms": 0.0,
-    "first_token_ms": 1.0, "total_ms": 3200.0, "prompt_tokens": 1, "answer_tokens": 2, "notices": [],
+    "first_token_ms": 1.0, "total_ms": 3200.0, "prompt_tokens": 1, "answer_tokens": 2, "verdict": "verified", "sources": [], "options_release": None, "degraded": None, "notices": [],
 }  # fmt: skip
 Reply = list[bytes] | Callable[[socket.socket], None]
 
@@ -147,7 +147,7 @@ def test_blocks_may_end_in_the_middle_of_characters_and_lines(daemon: FakeDaemon
     daemon.replies = [chunked(ANSWER, size)]
     done = run(daemon.path, "why", code=ASK)
     assert (done.returncode, done.stdout.decode()) == (0, "Grüße, 日本 ❄\n")
-    assert done.stderr.decode() == "note: The engine is old.\n"
+    assert done.stderr.decode() == "note: The engine is old.\nverified\n"
 
 
 def test_a_body_without_length_ends_with_the_connection(daemon: FakeDaemon) -> None:

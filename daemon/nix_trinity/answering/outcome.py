@@ -23,6 +23,8 @@ class Outcome:
     verdict: str
     sources: tuple[Source, ...]
     notices: tuple[str, ...] = ()
+    all_names_wrong: bool = False
+    """Whether the answer names options of which not one exists."""
 
 
 def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: Sequence[Found]) -> Outcome:
@@ -35,6 +37,8 @@ def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: S
     if grounds.verifier is None:
         return Outcome("ungrounded", sources, (f"This answer was not checked. {grounds.problem}",))
     judged = verdict_of(check.checked)
+    if judged == "ungrounded":
+        return Outcome(judged, sources, all_names_wrong=True)
     if judged == "verified" and not sources:
         return Outcome("ungrounded", (), ("Nothing was found that this answer rests on: take it with care.",))
     if judged == "verified" and repaired:

@@ -217,13 +217,12 @@ class Answering:
                     raise
                 await self._search_only(grounds, running, record, started, error)
             else:
-                record.came_to(
-                    outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved)),
-                    grounds.release,
-                )
+                outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved))
+                record.came_to(outcome, grounds.release)
                 if line.main is not None:
                     record.check_seen(line.main, line.answer_tokens)
-                await self._say_what_is_real(grounds, running, record)
+                if outcome.all_names_wrong:
+                    await self._say_what_is_real(grounds, running, record)
         kept = await record.finish("answered")
         await running.put(record.ended(kept))
         _log.info("answered", **record.summary())
@@ -266,7 +265,7 @@ class Answering:
 
     async def _say_what_is_real(self, grounds: Grounds, running: RunningQuestion, record: Record) -> None:
         """After an answer of which no name exists, what the search finds: the person must not be left with it."""
-        if not record.rests_on_nothing or grounds.retrieved is None or not grounds.retrieved.confident:
+        if grounds.retrieved is None or not grounds.retrieved.confident:
             return
         text = (
             "\n\n---\n\n⚠ The options that this answer names do not exist here, so do not use it. Instead:\n\n"
@@ -303,7 +302,7 @@ class _Start:
     async def say(self, line: AnswerLine) -> None:
         """Say it when the model is known; the first time only."""
         model = line.main.model if line.main is not None else None
-        if model is None or line.main is None:
+        if model is None or line.main is None or self._said:
             return
         await self._say(model.name, model.version, line.main.notices)
 
@@ -312,12 +311,12 @@ class _Start:
         await self._say("", "", (f"No model answers: {error.message} {error.hint}",))
 
     async def _say(self, model: str, version: str, notices: tuple[str, ...]) -> None:
+        self._record.started(model or None, version or None)
         if self._said:
             for notice in notices:
                 self._record.note(notice)
             return
         self._said = True
-        self._record.started(model or None, version or None)
         chosen = self._chosen
         await self._running.put(
             Started(

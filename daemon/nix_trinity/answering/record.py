@@ -76,11 +76,6 @@ class Record:
         """Whether anything of an answer is there."""
         return bool(self._pieces)
 
-    @property
-    def rests_on_nothing(self) -> bool:
-        """Whether the check found that nothing which the answer names exists."""
-        return self._exchange.verdict == "ungrounded"
-
     def note(self, notice: str) -> None:
         """Take down what the person is to be told at the end."""
         self._notices.append(notice)

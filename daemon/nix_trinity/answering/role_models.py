@@ -58,12 +58,12 @@ class RoleModels:
             return known
         async with self._making:
             if role not in self._ready:
+                self._problems.pop(role, None)
                 try:
                     self._ready[role] = await self._looked_up(self.specs[role])
                 except EngineError as error:
                     self._problems[role] = error
                     raise
-                self._problems.pop(role, None)
         return self._ready[role]
 
     def doubt(self, role: str) -> None:
@@ -103,9 +103,16 @@ class RoleModels:
             raise _missing(spec, installed, engine.url)
         shown = await engine.show(spec.model) if there is not None else None
         if has_base and (shown is None or not _is_current(shown, spec, await engine.show(spec.base))):
-            await _make(engine, spec)
-            there = _find(await engine.list_models(), spec.model)
-            shown = await engine.show(spec.model)
+            try:
+                await _make(engine, spec)
+            except EngineError as error:
+                # The one that is there still answers, as it did before; the status says what is the matter.
+                if there is None or shown is None:
+                    raise
+                self._problems[spec.role] = error
+            else:
+                there = _find(await engine.list_models(), spec.model)
+                shown = await engine.show(spec.model)
         if there is None or shown is None:
             raise EngineError(
                 f"Ollama at {engine.url} made {spec.model} and then did not list it.",

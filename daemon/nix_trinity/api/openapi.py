@@ -24,6 +24,7 @@ def describe() -> dict[str, Any]:
         messages.ExchangeReply,
         messages.ForgetReply,
         messages.StatusReply,
+        messages.OptionsReply,
         messages.ErrorReply,
         StreamEvent,
     ]
@@ -37,12 +38,14 @@ def describe() -> dict[str, Any]:
         "schema": {"type": "string"},
         "description": "The id, its beginning, or 'last'.",
     }
+    limit = {
+        "name": "limit",
+        "in": "query",
+        "schema": {"type": "integer", "minimum": 1, "maximum": messages.MOST_HISTORY},
+    }
+    words = {"name": "q", "in": "query", "required": True, "schema": {"type": "string"}}
     filters = [
-        {
-            "name": "limit",
-            "in": "query",
-            "schema": {"type": "integer", "minimum": 1, "maximum": messages.MOST_HISTORY},
-        },
+        limit,
         {"name": "session", "in": "query", "schema": {"type": "string"}},
     ]
     ask_reply = {
@@ -75,6 +78,11 @@ def describe() -> dict[str, Any]:
                 ),
             },
             "/v1/status": {"get": _operation("Show the daemon's state", _json(of[messages.StatusReply]), error)},
+            "/v1/options": {
+                "get": _operation(
+                    "Search the options", _json(of[messages.OptionsReply]), error, parameters=[words, limit]
+                )
+            },
             "/v1/backup": {"get": _operation("Copy the database", {"application/vnd.sqlite3": {}}, error)},
             "/v1/openapi.json": {"get": _operation("This description", _json({"type": "object"}), error)},
         },

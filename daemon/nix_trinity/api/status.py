@@ -79,5 +79,5 @@ def _role(models: RoleModels, role: str) -> messages.RoleStatus:
         num_ctx=known.num_ctx if known else spec.num_ctx,
         state="ready" if known else "missing" if problem else "unknown",
         version=known.version if known else None,
-        hint=problem.hint if problem else None,
+        hint=str(problem).replace("\n", " ") if problem else None,
     )
