@@ -1,7 +1,5 @@
 """Roles, models and memory tiers, read from ``modelfiles/catalogue.toml``, as the NixOS module does.
 
-Units: ``download_gb`` is in 10^9 bytes, as Ollama's library shows it; everything called GiB is 2^30 bytes;
-``num_ctx`` and ``max_ctx`` are tokens. Where the figures come from is written in the catalogue itself.
 Nothing here does I/O except :func:`load_catalogue`.
 """
 
@@ -16,95 +14,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from nix_trinity.catalogue_entries import Memory, Model, Role, RoleModel, RoleOverride, Tier
 from nix_trinity.errors import CatalogueError
 
 ROLES: Final = ("expert", "empathy", "coder", "quick")
 
 # What Ollama itself falls back to on small machines; used for a model that the catalogue does not know.
 UNKNOWN_MODEL_NUM_CTX: Final = 4096
-
-_GIB: Final = 2**30
-_BATCH: Final = 512
-
-
-class Role(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One of :data:`ROLES`; ``modelfile`` is a file name in :func:`modelfiles_dir`."""
-
-    name: str
-    description: str
-    modelfile: str
-
-
-class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model's key-value cache and compute graph depend on; ``kv_heads`` is 0 for embedding models."""
-
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    embedding_length: int
-
-
-class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model of Ollama's library. ``memory_gib`` is its need at ``num_ctx``."""
-
-    name: str
-    parameters: str
-    quantization: str
-    family: str
-    licence: str
-    purpose: str
-    download_gb: float
-    memory_gib: float
-    num_ctx: int
-    max_ctx: int
-    architecture: Architecture
-    embedding: bool = False
-
-    def memory_at(self, num_ctx: int) -> float:
-        """GiB that one loaded copy needs at ``num_ctx`` tokens, by the formula in the catalogue's head."""
-        a = self.architecture
-        kv_cache = num_ctx * a.layers * a.kv_heads * a.head_dim * 2 * 2
-        graph = 0 if self.embedding else 4 * _BATCH * (1 + 4 * a.embedding_length + num_ctx * (1 + a.heads))
-        fixed = 0.1 if self.embedding else 0.5
-        return (self.download_gb * 1e9 + kv_cache + graph) / _GIB + fixed
-
-
-class Tier(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which model plays which role from ``ram_gib_min`` GiB of memory (as sold, not as reported) upwards."""
-
-    name: str
-    description: str
-    ram_gib_min: float
-    roles: dict[str, str]
-    modern: dict[str, str]
-    selectable: tuple[str, ...]
-    embedding: str | None = None
-
-
-class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How reported memory compares with memory as sold, and how much is left to the system."""
-
-    slack_ratio: float
-    system_gib: float
-
-
-class RoleOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person's configuration says about a role; ``None`` leaves the tier's choice."""
-
-    model: str | None = None
-    num_ctx: int | None = None
-
-
-class RoleModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The model that plays a role. ``memory_gib`` and ``download_gb`` are ``None`` for an unknown model."""
-
-    role: str
-    base: str
-    num_ctx: int
-    modelfile: str
-    memory_gib: float | None = None
-    download_gb: float | None = None
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

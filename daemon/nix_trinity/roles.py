@@ -11,10 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from nix_trinity.catalogue import ROLES, Catalogue, RoleOverride, modelfiles_dir
+from nix_trinity.catalogue import ROLES, Catalogue, modelfiles_dir
+from nix_trinity.catalogue_entries import RoleOverride
 from nix_trinity.config import Config
 from nix_trinity.errors import ConfigError, ModelfileError
-from nix_trinity.modelfile import Modelfile, parse_modelfile, typed_parameters
+from nix_trinity.modelfile.grammar import Modelfile
+from nix_trinity.modelfile.parameters import typed_parameters
+from nix_trinity.modelfile.parse import parse_modelfile
 
 ParameterValue = int | float | bool | str | list[str]
 

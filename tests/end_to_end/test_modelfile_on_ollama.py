@@ -13,13 +13,10 @@ from typing import Any
 import pytest
 
 from nix_trinity.catalogue import ROLES, load_catalogue, modelfiles_dir
-from nix_trinity.modelfile import (
-    Message,
-    Modelfile,
-    parse_modelfile,
-    render_modelfile,
-    typed_parameters,
-)
+from nix_trinity.modelfile.grammar import Message, Modelfile
+from nix_trinity.modelfile.parameters import typed_parameters
+from nix_trinity.modelfile.parse import parse_modelfile
+from nix_trinity.modelfile.render import render_modelfile
 from tests.stack.server import OllamaServer
 
 NAME = "modelfile-test"

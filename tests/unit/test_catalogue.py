@@ -11,13 +11,15 @@ import pytest
 from nix_trinity.catalogue import (
     ROLES,
     Catalogue,
-    RoleOverride,
     load_catalogue,
     modelfiles_dir,
     same_model,
 )
+from nix_trinity.catalogue_entries import RoleOverride
 from nix_trinity.errors import CatalogueError
-from nix_trinity.modelfile import Modelfile, parse_modelfile, typed_parameters
+from nix_trinity.modelfile.grammar import Modelfile
+from nix_trinity.modelfile.parameters import typed_parameters
+from nix_trinity.modelfile.parse import parse_modelfile
 
 # The models that the user's training strategy names; its phi-2 is Ollama's phi.
 STRATEGY = [

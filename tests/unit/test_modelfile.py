@@ -8,14 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nix_trinity.errors import ModelfileError
-from nix_trinity.modelfile import (
-    Message,
-    MessageRole,
-    Modelfile,
-    parse_modelfile,
-    render_modelfile,
-    typed_parameters,
-)
+from nix_trinity.modelfile.grammar import Message, MessageRole, Modelfile
+from nix_trinity.modelfile.parameters import typed_parameters
+from nix_trinity.modelfile.parse import parse_modelfile
+from nix_trinity.modelfile.render import render_modelfile
 
 SPACES = " \t\n\r\v\f\x85\xa0\u2003\u3000"
 

@@ -23,7 +23,7 @@ from nix_trinity.engines.protocol import (
     Usage,
 )
 from nix_trinity.errors import EngineProtocolError, EngineTimeoutError
-from nix_trinity.modelfile import render_modelfile
+from nix_trinity.modelfile.render import render_modelfile
 
 # Until 0.5.5 /api/create took a Modelfile's text; since then it takes fields (ollama/ollama#8379).
 _STRUCTURED_CREATE = (0, 5, 5)

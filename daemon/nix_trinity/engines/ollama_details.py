@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from nix_trinity.engines.protocol import ChatMessage, CreateRequest, ModelDetails, ParameterValue
-from nix_trinity.modelfile import Message, Modelfile
+from nix_trinity.modelfile.grammar import Message, Modelfile
 
 _FROM = re.compile(r"^FROM (.+)$", re.MULTILINE)
 _BLOB = re.compile(r"sha256-[0-9a-f]{64}")
