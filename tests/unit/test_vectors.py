@@ -72,6 +72,7 @@ class Model:
         self.digest = "one"
         self.dimensions = DIMENSIONS
         self.fault: Callable[[Sequence[str]], list[list[float]] | None] = lambda _: None
+        self.ended = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -87,6 +88,7 @@ class Model:
         self.batches.append(list(texts))
         await self.gate.wait()
         given = self.fault(texts)
+        self.ended += 1
         return given if given is not None else [bag(text, self.dimensions) for text in texts]
 
 
@@ -493,6 +495,31 @@ def test_a_question_is_not_held_up_by_a_model_in_trouble(tmp_path: Path, trouble
                         here.model.fault = lambda _: [[math.inf] * DIMENSIONS]
                 async with asyncio.timeout(1):
                     assert await embedder.nearest("secure shell") == []
+
+    complete(work())
+
+
+def test_a_model_that_loads_for_longer_than_a_question_waits_gets_to_load_and_one_request_is_enough(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with setting(tmp_path) as here:
+            embedder = here.embedder(pace=Pace(look=0.01, question=0.05))
+            async with running(embedder):
+                await until(lambda: done(embedder))
+                before = len(here.model.batches)
+                here.model.gate.clear()
+                ended = here.model.ended
+                assert await embedder.nearest("secure shell") == []
+                assert await embedder.nearest("print documents") == []
+                assert len(here.model.batches) == before + 1, "no second one in a row behind it"
+                here.model.gate.set()
+                await until(lambda: here.model.ended == ended + 1)
+                await asyncio.sleep(0.05)
+                assert await here.names(await embedder.nearest("print documents", 1)) == ["services.printing.enable"]
+                here.model.gate.clear()
+                assert await embedder.nearest("secure shell") == []
+            assert here.model.ended == ended + 2, "none is left behind when the daemon ends"
 
     complete(work())
 

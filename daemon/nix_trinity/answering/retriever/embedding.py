@@ -94,9 +94,22 @@ class Embedder:
         self._question_frame, self._text_frame = _frame(model)
         self._batch_size = max(1, self._pace.most_texts // 4)
         self._made_of = -1
+        self._asking: set[asyncio.Task[list[int]]] = set()
+        self._late: asyncio.Task[list[int]] | None = None
 
     async def run(self) -> None:
-        """Make the vectors that are missing, again whenever the index changed. What fails is tried again, ever later."""
+        """Make the vectors that are missing, again whenever the index changed. What fails is tried again, ever later.
+
+        When it is cancelled, questions that still wait for their vector get none.
+        """
+        try:
+            await self._keep_up()
+        finally:
+            for asking in self._asking:
+                asking.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
+
+    async def _keep_up(self) -> None:
         pause = self._pace.first_pause
         while self.model:
             try:
@@ -124,14 +137,27 @@ class Embedder:
         progress = self.progress
         if not self.model or progress is None or progress.done < max(1, progress.all * self._pace.least_share):
             return []
-        text = self._question_frame + question[:_MOST_QUESTION_CHARACTERS]
+        if self._late is not None and not self._late.done():
+            return []
+        asking = asyncio.create_task(self._looked_up(question, limit), name="nearest options")
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+        await asyncio.wait([asking], timeout=self._pace.question)
+        if asking.done():
+            return [] if asking.cancelled() else asking.result()
+        # Not cancelled: Ollama gives up loading a model when the client goes away, so that a model which loads
+        # for longer than a question waits would never be there.
+        self._late = asking
+        return []
+
+    async def _looked_up(self, question: str, limit: int) -> list[int]:
         try:
-            async with asyncio.timeout(self._pace.question):
-                engine = await self._engine()
-                vector = (await self._embedded(engine, [text]))[0]
-                return await self._corpus.vectors(lambda table: table.nearest(vector, limit))
-        except (TimeoutError, ValueError, TrinityError) as error:
-            _log.info("searched without vectors", error=str(error) or type(error).__name__)
+            engine = await self._engine()
+            text = self._question_frame + question[:_MOST_QUESTION_CHARACTERS]
+            vector = (await self._embedded(engine, [text]))[0]
+            return await self._corpus.vectors(lambda table: table.nearest(vector, limit))
+        except (ValueError, TrinityError) as error:
+            _log.info("searched without vectors", error=str(error))
             return []
 
     async def _build(self) -> None:
@@ -139,7 +165,9 @@ class Embedder:
 
         :raises TrinityError: the engine or the index failed; what was made is kept.
         """
-        engine = await self._engine_at_rest()
+        # The first question comes before the engine's library is loaded for this.
+        await self._at_rest()
+        engine = await self._engine()
         digest = await self._digest(engine)
         await self._corpus.vectors(lambda table: table.use(self.model, f"{digest}|{self._text_frame}"))
         self._made_of = self._corpus.generation
@@ -147,11 +175,11 @@ class Embedder:
             await self._at_rest()
         self.progress = await self._corpus.vectors(lambda table: table.progress())
         began, before = time.monotonic(), self.progress.done
-        await self._at_rest()
         while texts := await self._corpus.vectors(lambda table: table.missing(self._batch_size)):
+            # Right before the batch: whatever is awaited in between, a question may come meanwhile.
+            await self._at_rest()
             await self._batch(engine, texts)
             self.working = True
-            await self._at_rest()
         if self.progress.done > before:
             seconds = round(time.monotonic() - began, 1)
             _log.info("vectors are made", model=self.model, texts=self.progress.all, seconds=seconds)
@@ -205,11 +233,6 @@ class Embedder:
             f"The embedding model {self.model!r} is not there: options are searched by words alone.",
             f'Get it with: ollama pull {self.model}. On NixOS: services.ollama.loadModels = [ "{self.model}" ];',
         )
-
-    async def _engine_at_rest(self) -> Engine:
-        # The first question comes before the engine's library is loaded for this.
-        await self._at_rest()
-        return await self._engine()
 
     async def _at_rest(self) -> None:
         """Wait while questions are running."""
