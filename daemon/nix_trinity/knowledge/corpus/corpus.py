@@ -22,16 +22,18 @@ import structlog
 from nix_trinity.errors import CorpusError
 from nix_trinity.knowledge.corpus import notes, options_json
 from nix_trinity.knowledge.corpus.ingest import Outcome, Source, SourceFile, ingest_file
-from nix_trinity.knowledge.corpus.option_rows import fill_options
+from nix_trinity.knowledge.corpus.option_rows import fill_options, put_groups
 from nix_trinity.knowledge.corpus.passage_rows import fill_manual, fill_note, remove_source
 from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.corpus.vectors import VectorTable
 
 FILE_NAME = "index.db"
 # Counted up with schema.sql; an index of another form is made anew.
-_FORM = 2
+_FORM = 3
 _MOST_MANUAL_FILE_BYTES = 4 << 20
 _MOST_FILES = 5_000
+# Another process of ours is done with a whole index within this time.
+_BUSY_MS = 10_000
 
 Result = TypeVar("Result")
 _log = structlog.get_logger("corpus")
@@ -162,7 +164,8 @@ class Corpus:
         problems: list[str] = []
         began = time.monotonic()
         changed = 0
-        files = list(_files(self._places, problems))
+        unread: list[str] = []
+        files = list(_files(self._places, problems, unread))
         for file in files:
             most_bytes, fill = _FILLERS[file.kind]
             try:
@@ -176,23 +179,32 @@ class Corpus:
             except apsw.Error as error:
                 self._close()
                 problems.append(f"{file.path}: the index {self._path} cannot be written: {error}.")
-        changed += self._drop_others({str(file.path) for file in files})
+        try:
+            changed += self._drop_others({(file.kind, str(file.path)) for file in files}, unread)
+        except apsw.Error as error:
+            self._close()
+            problems.append(f"The index {self._path} cannot be written: {error}.")
         self._reader = None
         self.generation += bool(changed)
         if changed or problems:
             _log.info("indexed", files=changed, seconds=round(time.monotonic() - began, 2), problems=problems or None)
         return tuple(problems)
 
-    def _drop_others(self, paths: set[str]) -> int:
-        """Forget the files that the configuration no longer names, or that are gone from a folder."""
-        dropped = 0
+    def _drop_others(self, named: set[tuple[str, str]], unread: Sequence[str]) -> int:
+        """Forget the files that the configuration no longer names, or that are gone from a folder.
+
+        What stood in a folder that cannot be read now (``unread``) stays.
+        """
+        dropped = []
         connection = self._opened()
         with connection:
-            for number, path in connection.execute("SELECT id, path FROM sources").fetchall():
-                if path not in paths:
+            for number, kind, path in connection.execute("SELECT id, kind, path FROM sources").fetchall():
+                if (kind, path) not in named and not any(Path(str(path)).is_relative_to(folder) for folder in unread):
                     remove_source(connection, int(str(number)))
-                    dropped += 1
-        return dropped
+                    dropped.append(kind)
+            if "options" in dropped:
+                put_groups(connection)
+        return len(dropped)
 
     def _status(self) -> CorpusStatus:
         connection = self._opened()
@@ -210,18 +222,24 @@ class Corpus:
         if self._connection is None:
             try:
                 self._connection = _connect(str(self._path))
-            except _DAMAGED:
-                self._connection = self._made_anew()
+            except _DAMAGED as error:
+                self._connection = self._made_anew(error)
             except apsw.Error as error:
-                _log.warning("the index is kept in memory", error=str(error), path=str(self._path))
-                self._connection = _connect(":memory:")
+                self._connection = self._in_memory(error)
         return self._connection
 
-    def _made_anew(self) -> apsw.Connection:
-        _log.warning("the index is damaged or of another form; it is made anew", path=str(self._path))
-        for file in (self._path, *(self._path.with_name(f"{FILE_NAME}-{part}") for part in ("wal", "shm"))):
-            file.unlink(missing_ok=True)
-        return _connect(str(self._path))
+    def _made_anew(self, why: apsw.Error) -> apsw.Connection:
+        _log.warning("the index is made anew: it is damaged or of another form", error=str(why), path=str(self._path))
+        try:
+            for file in (self._path, *(self._path.with_name(f"{FILE_NAME}-{part}") for part in ("wal", "shm"))):
+                file.unlink(missing_ok=True)
+            return _connect(str(self._path))
+        except (OSError, apsw.Error) as error:
+            return self._in_memory(error)
+
+    def _in_memory(self, why: Exception) -> apsw.Connection:
+        _log.warning("the index is kept in memory", error=str(why), path=str(self._path))
+        return _connect(":memory:")
 
     def _close(self) -> None:
         connection, self._connection, self._reader, self._vectors = self._connection, None, None, None
@@ -237,7 +255,7 @@ def _looks(places: CorpusPlaces) -> object:
             path = Path(name).resolve()
             status = path.stat()
             looks.append((path, status.st_size, status.st_mtime_ns))
-        except OSError:
+        except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
             looks.append((Path(name), 0, 0))
     return looks
 
@@ -245,8 +263,11 @@ def _looks(places: CorpusPlaces) -> object:
 def _connect(path: str) -> apsw.Connection:
     connection = apsw.Connection(path)
     try:
+        connection.set_busy_timeout(_BUSY_MS)
         # Read to its end: apsw runs no further than the first row, which is journal_mode's.
-        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON").fetchall()
+        connection.execute(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON"
+        ).fetchall()
         form = int(connection.pragma("user_version"))
         if form == 0:
             schema = (resources.files("nix_trinity.knowledge.corpus") / "schema.sql").read_text(encoding="utf-8")
@@ -263,7 +284,7 @@ def _connect(path: str) -> apsw.Connection:
     return connection
 
 
-def _files(places: CorpusPlaces, problems: list[str]) -> Iterator[SourceFile]:
+def _files(places: CorpusPlaces, problems: list[str], unread: list[str]) -> Iterator[SourceFile]:
     if places.options:
         yield SourceFile(Path(places.options), "options", "nixos")
     if places.home_manager_options:
@@ -275,6 +296,7 @@ def _files(places: CorpusPlaces, problems: list[str]) -> Iterator[SourceFile]:
         try:
             yield from (SourceFile(path, kind, origin) for path in _markdown(Path(folder)))
         except OSError as error:
+            unread.append(folder)
             problems.append(f"{folder}: cannot be read: {error.strerror}.")
 
 

@@ -7,7 +7,10 @@ Each file is one transaction, so that a file that cannot be used leaves the last
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,7 +65,6 @@ def ingest_file(
     :raises CorpusError: the file cannot be read or used.
     """
     try:
-        row = connection.execute("SELECT id, digest, release FROM sources WHERE path = ?", (str(file.path),)).fetchone()
         data = _read(file.path, most_bytes)
     except OSError as error:
         raise CorpusError(
@@ -70,6 +72,14 @@ def ingest_file(
             f"Check it with: ls -lL {file.path}. Answers go on with the last good index.",
         ) from error
     digest = f"{_FORM}:{hashlib.sha256(data).hexdigest()}"
+    # There is one list of options of each origin, wherever it lies: a new release has another store path.
+    row = connection.execute(
+        "SELECT id, digest, release, path FROM sources"
+        " WHERE kind = ? AND origin = ? AND (path = ? OR kind = 'options')",
+        (file.kind, file.origin, str(file.path)),
+    ).fetchone()
+    if row is not None and row[3] != str(file.path):
+        connection.execute("UPDATE sources SET path = ? WHERE id = ?", (str(file.path), row[0]))
     if row is not None and row[1] == digest:
         return False
     if row is None:
@@ -92,8 +102,11 @@ def ingest_file(
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
-    # One byte more than allowed tells a file that is too big, a device or a growing log too.
-    with path.open("rb") as opened:
+    # Opening a pipe without a writer would wait for ever; without blocking it does not, and is then told.
+    with open(path, "rb", opener=_without_blocking) as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is not a file")
+        # One byte more than allowed tells a file that is too big, and one that grows meanwhile.
         data = opened.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise CorpusError(
@@ -101,6 +114,10 @@ def _read(path: Path, most_bytes: int) -> bytes:
             "Point the configuration at the right file. Answers go on with the last good index.",
         )
     return data
+
+
+def _without_blocking(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def put_mentions(connection: apsw.Connection, source: Source, counts: Counter[str]) -> None:

@@ -60,7 +60,7 @@ def fill_options(connection: apsw.Connection, source: Source, data: bytes) -> Ou
         _put_changes(connection, source, release, [o for o in options if o.name not in before], gone)
     _remove(connection, [before[name][0] for name in gone])
     _put(connection, source, fresh, before)
-    _put_groups(connection)
+    put_groups(connection)
     put_mentions(connection, source, _mentions(options))
     return Outcome(len(options), release)
 
@@ -127,7 +127,7 @@ def _remove(connection: apsw.Connection, numbers: Iterable[int]) -> None:
         connection.execute("DELETE FROM options WHERE id = ?", (number,))
 
 
-def _put_groups(connection: apsw.Connection) -> None:
+def put_groups(connection: apsw.Connection) -> None:
     """One text for each set of options, so that a service's main options are found before its submodules."""
     texts: dict[str, list[str]] = defaultdict(list)
     paths: dict[str, tuple[str, ...]] = {}

@@ -4,11 +4,12 @@ CREATE TABLE sources (
   id              INTEGER PRIMARY KEY,
   kind            TEXT NOT NULL,             -- options, manual or notes
   origin          TEXT NOT NULL,             -- nixos, home-manager, own or person's
-  path            TEXT NOT NULL UNIQUE,
+  path            TEXT NOT NULL,
   digest          TEXT NOT NULL,             -- of the content, with the index's own form
   release         TEXT,
   entries         INTEGER NOT NULL,
-  ingested_at_ms  INTEGER NOT NULL           -- Unix time
+  ingested_at_ms  INTEGER NOT NULL,          -- Unix time
+  UNIQUE (path, kind, origin)
 ) STRICT;
 
 CREATE TABLE options (
