@@ -371,6 +371,48 @@ def test_ctrl_c_closes_the_connection_at_once(daemon: FakeDaemon) -> None:
     assert closed.wait(5)
 
 
+INTERRUPT_WHEN_IMPORTED = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("nix_trinity.client.report", ["ask", "why"]),
+        ("nix_trinity.client.wire", ["ask", "why"]),
+        ("nix_trinity.client.ask", ["ask", "why"]),
+        ("nix_trinity.client.piped", ["ask", "why"]),
+        ("nix_trinity.client.commands", ["status"]),
+        ("json", ["good"]),
+        ("difflib", ["statsu"]),
+    ],
+)
+def test_ctrl_c_while_it_still_loads_ends_it_without_a_traceback(
+    daemon: FakeDaemon, module: str, words: list[str]
+) -> None:
+    daemon.replies = [chunked(ANSWER)]
+    done = run(daemon.path, *words, code=f"{INTERRUPT_WHEN_IMPORTED.format(module=module)}\n{MAIN}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"\n")
+
+
+@pytest.mark.parametrize("program", ["ask-nix-guru", "nix-trinity"])
+def test_ctrl_c_while_an_installed_program_still_loads(tmp_path: Path, program: str) -> None:
+    script = Path(sys.executable).parent / program
+    if not script.exists():
+        pytest.skip(f"{program} is not installed beside this Python")
+    before = INTERRUPT_WHEN_IMPORTED.format(module="nix_trinity.client.report")
+    code = f"{before}\nimport runpy\nrunpy.run_path({str(script)!r}, run_name='__main__')"
+    done = run(tmp_path / "none", "status", code=code)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"\n")
+
+
 def test_a_reader_that_leaves_ends_it_quietly(daemon: FakeDaemon) -> None:
     closed = threading.Event()
 
@@ -430,6 +472,30 @@ def test_a_correction_from_the_editor(daemon: FakeDaemon, editor: str, exit_code
         assert len(daemon.requests) == 1
 
 
+@pytest.mark.parametrize("editors", [["nano"], ["vi"], ["vi", "nano"], []])
+def test_without_a_chosen_editor_a_usual_one_is_taken_or_the_terminal(
+    daemon: FakeDaemon, tmp_path: Path, editors: list[str]
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in editors:
+        (programs / name).write_text(f"#!/bin/sh\necho from {name} > $1\n")
+        (programs / name).chmod(0o755)
+    found = json.dumps({"exchange": {"id": "k3f9", "answer": "Old."}, "feedback": []}).encode()
+    judged = fixed(b'{"id": "k3f9", "verdict": "corrected"}')
+    daemon.replies = [fixed(found), judged] if editors else [judged]
+    code = f"import sys; sys.stdin.isatty = lambda: True; {MAIN}"
+    done = run(
+        daemon.path, "correct", "k3", code=code, given="Tippe \u00fc.\n\xff".encode("latin-1"), PATH=str(programs)
+    )
+    assert done.returncode == 0, done.stderr
+    if editors:
+        assert daemon.body()["correction"] == f"from {sorted(editors)[0]}\n"
+    else:
+        assert daemon.body() == {"id": "k3", "verdict": "corrected", "correction": "Tippe \ufffd.\n\ufffd"}
+        assert b"Ctrl-D" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -460,7 +526,6 @@ def test_a_backup_is_there_whole_or_not_at_all(daemon: FakeDaemon, tmp_path: Pat
     done = run(daemon.path, "backup", str(target))
     assert done.returncode == 1
     assert sorted(file.name for file in tmp_path.iterdir()) == ["socket"]
-    (tmp_path / "copy.db.partial").write_bytes(b"left over")
     assert run(daemon.path, "backup", str(target)).returncode == 0
     assert (target.read_bytes(), target.stat().st_mode & 0o777) == (bytes(300_000), 0o600)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.db", "socket"]
@@ -468,6 +533,35 @@ def test_a_backup_is_there_whole_or_not_at_all(daemon: FakeDaemon, tmp_path: Pat
     assert len(daemon.requests) == 2
     assert run(daemon.path, "backup", str(tmp_path / "other")).returncode == 4
     assert not (tmp_path / "other").exists()
+
+
+NO_LINKS = "import os\ndef refuse(*_): raise PermissionError(1, 'Operation not permitted')\nos.link = refuse"
+
+
+@pytest.mark.parametrize("before", ["", NO_LINKS], ids=["links", "no links, as on FAT"])
+def test_of_two_backups_to_one_name_the_first_to_end_stays(daemon: FakeDaemon, tmp_path: Path, before: str) -> None:
+    target = tmp_path / "copy.db"
+
+    def overtaken(connection: socket.socket) -> None:
+        target.write_bytes(b"of the other")
+        for block in fixed(b"ours"):
+            connection.sendall(block)
+
+    daemon.replies = [overtaken, fixed(b"ours")]
+    done = run(daemon.path, "backup", str(target), code=f"{before}\n{MAIN}")
+    assert (done.returncode, target.read_bytes()) == (2, b"of the other")
+    assert b"is there already" in done.stderr
+    target.unlink()
+    assert run(daemon.path, "backup", str(target), code=f"{before}\n{MAIN}").returncode == 0
+    assert target.read_bytes() == b"ours"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.db", "socket"]
+
+
+def test_a_backup_that_cannot_be_placed_says_why(daemon: FakeDaemon, tmp_path: Path) -> None:
+    daemon.replies = [fixed(b"ours")]
+    done = run(daemon.path, "backup", str(tmp_path / "no folder" / "copy.db"))
+    assert done.returncode == 1
+    assert b"cannot be written" in done.stderr
 
 
 def test_output_that_cannot_be_written_is_an_error(daemon: FakeDaemon) -> None:

@@ -10,9 +10,6 @@ import io
 import os
 import sys
 
-from nix_trinity.client.report import report
-from nix_trinity.client.wire import Refusal
-
 USAGE = """usage: nix-trinity COMMAND
   ask WORDS...           ask a question (also: ask-nix-guru)
   options WORDS... [--json]  search the options of this NixOS, without a model
@@ -39,7 +36,11 @@ def ask_nix_guru() -> None:
 
 
 def _guarded(given: list[str]) -> int:
+    # Imported in here, and in what is called from here, so that a Ctrl-C meanwhile ends as silently as a later one.
     try:
+        from nix_trinity.client.report import report
+        from nix_trinity.client.wire import Refusal
+
         try:
             return _finished(_run(given))
         except Refusal as refusal:
@@ -100,6 +101,8 @@ def _run(given: list[str]) -> int:
         code: int = run(rest)
         return code
     from difflib import get_close_matches
+
+    from nix_trinity.client.wire import Refusal
 
     close = get_close_matches(command, (*_COMMANDS, "ask"), n=1)
     raise Refusal(
