@@ -109,7 +109,6 @@ def test_no_documented_route_is_unknown_to_the_server(described: Described) -> N
             assert error.get("code") not in {"method_not_allowed", "internal"}, (method, path)
 
 
-@pytest.mark.xfail(strict=True, reason="api/openapi.py: /v1/options is served and not described")
 def test_the_search_answers_as_described(described: Described) -> None:
     found = described.reply("GET", "/v1/options?q=ssh")
     assert "options" in found
