@@ -7,7 +7,7 @@ CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/n
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format types prepare test demo bench clean distclean-cache
+.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-grounding clean distclean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -36,11 +36,21 @@ test: lint types ## all checks and tests, on the real parts
 	@$(VENV)/python -m tests.stack prepare --keep-going
 	$(VENV)/python -m pytest $(PYTEST_ARGS)
 
-demo: prepare ## show what the product does, on the real parts
+demo: setup ## show what the product does, on the real parts
+	@$(VENV)/python -m tests.stack prepare --keep-going
 	@$(VENV)/python -m tests.stack.demo
 
 bench: prepare ## measure it, on the real parts
 	@$(VENV)/python -m bench
+
+bench-retrieval: setup ## measure the search for options, on real options (NIX_TRINITY_DATA)
+	@$(VENV)/python -m bench.retrieval
+
+fit-retrieval: setup ## fit the search's weights on our own questions; writes modelfiles/ranking.toml
+	@$(VENV)/python -m bench.retrieval --fit
+
+bench-grounding: prepare ## measure what grounding makes of a small model, on real options
+	@$(VENV)/python -m bench.grounding
 
 clean: ## remove what was made in this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

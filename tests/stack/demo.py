@@ -1,39 +1,68 @@
-"""``make demo``: one question, from the thin client to the stored row, on the real parts."""
+"""``make demo``: a question from the thin client to the stored row, on the real parts; grounded in our sample of options.
+
+Without Ollama it shows what the daemon does without a model: it answers from the search alone.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.stack import chat_model, ollama_binary
-from tests.stack.daemon_process import ActivatedDaemon
+from tests.stack.daemon_process import BIN, ActivatedDaemon
+from tests.stack.errors import StackError
+from tests.stack.parts import WITHOUT_OLLAMA, without_ollama
 from tests.stack.server import OllamaServer
 
 QUESTION = "How do I enable the SSH server on NixOS?"
 MODEL = "smollm2:135m"
+# A model this small has nothing to add after a few sentences.
+_SHORT = "[answering]\nanswer_tokens = 160"
+_NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
+_EXIT_WITHOUT_ENGINE = 6
 
 
 def main() -> int:
     """Show it, and return the exit code."""
-    binary, gguf = ollama_binary.obtain(), chat_model.obtain().gguf
-    with tempfile.TemporaryDirectory(prefix="nix-trinity-demo-") as folder, OllamaServer(binary) as server:
+    with tempfile.TemporaryDirectory(prefix="nix-trinity-demo-") as name, _engine() as url:
+        folder = Path(name)
+        with ActivatedDaemon(folder, ollama_url=url or _NOBODY, model=MODEL, config=_SHORT) as daemon:
+            print(f"A socket waits at {daemon.socket}; the first connection starts the daemon.")
+            print("Its NixOS is a sample of 300 options; on NixOS they are those of the machine itself.\n")
+            print(f"$ ask-nix-guru {QUESTION}", flush=True)
+            command = [str(BIN / "ask-nix-guru"), *QUESTION.split()]
+            code = subprocess.run(command, env=daemon.environment, stdin=subprocess.DEVNULL, check=False).returncode
+            for words in (["options", "--limit", "3", "ssh", "server"], ["show"], ["status"]):
+                print(f"\n$ nix-trinity {' '.join(words)}", flush=True)
+                print(daemon.client("nix-trinity", *words).stdout, end="")
+            if code != (0 if url else _EXIT_WITHOUT_ENGINE):
+                print(f"\nIt failed; the daemon's log:\n{daemon.log.read_text()}", file=sys.stderr)
+                return code or 1
+            print(f"\nThe exchange was kept in {daemon.state / 'knowledge.db'}; all of this is removed now.")
+    return 0
+
+
+@contextmanager
+def _engine() -> Iterator[str | None]:
+    """A running Ollama's address; None where there is none, with the reason printed."""
+    try:
+        if without_ollama():
+            raise StackError(f"{WITHOUT_OLLAMA}=1")
+        binary, gguf = ollama_binary.obtain(), chat_model.obtain().gguf
+    except StackError as error:
+        print(f"There is no Ollama here ({error}), so the daemon answers from the search alone.", flush=True)
+        yield None
+        return
+    with OllamaServer(binary) as server:
         print(f"Ollama {binary.version} runs at {server.url}", flush=True)
         server.create_from_gguf(MODEL, gguf)
-        print(f"It has the model {MODEL}: real, but far too small to be right. It shows that all parts work.")
-        with ActivatedDaemon(Path(folder), ollama_url=server.url, model=MODEL) as daemon:
-            print(f"A socket waits at {daemon.socket}; the first connection starts the daemon.\n")
-            print(f"$ ask-nix-guru {QUESTION}", flush=True)
-            command = [str(Path(sys.executable).parent / "ask-nix-guru"), *QUESTION.split()]
-            code = subprocess.run(command, env=daemon.environment, stdin=subprocess.DEVNULL, check=False).returncode
-            for command_words in (["show"], ["status"]):
-                print(f"\n$ nix-trinity {' '.join(command_words)}", flush=True)
-                print(daemon.client("nix-trinity", *command_words).stdout, end="")
-            if code:
-                print(f"\nIt failed; the daemon's log:\n{daemon.log.read_text()}", file=sys.stderr)
-            print(f"\nThe exchange was kept in {daemon.state / 'knowledge.db'}; all of this is removed now.")
-    return code
+        print(f"It has the model {MODEL}: real, but far too small to be right by itself. What is right in its answer")
+        print("comes from the options that it is given, and what it gets wrong is marked.")
+        yield server.url
 
 
 if __name__ == "__main__":
