@@ -145,8 +145,8 @@ class Embedder:
         await asyncio.wait([asking], timeout=self._pace.question)
         if asking.done():
             return [] if asking.cancelled() else asking.result()
-        # Not cancelled: Ollama gives up loading a model when the client goes away, so that a model which loads
-        # for longer than a question waits would never be there.
+        # Not cancelled: Ollama aborts the loading of a model when the client goes away (llm/server.go of 0.17.4), so
+        # that one which takes longer to load than a question waits would never be there.
         self._late = asking
         return []
 
