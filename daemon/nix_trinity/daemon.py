@@ -124,7 +124,9 @@ class _Daemon:
             grounding=self._grounding,
             syntax=_syntax_check(config.corpus.nix_instantiate),
             admission=Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic),
-            limits=Limits(config.answering.answer_tokens, config.answering.history_tokens),
+            limits=Limits(
+                config.answering.answer_tokens, config.answering.history_tokens, config.answering.passages_tokens
+            ),
             nixos_release=release,
             clock=time.monotonic,
             wall_clock=time.time,

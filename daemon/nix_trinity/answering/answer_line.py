@@ -36,10 +36,11 @@ _log = structlog.get_logger("answering")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Tokens that an answer and a session's history may have."""
+    """Tokens that an answer, a session's history and what was found may have."""
 
     answer_tokens: int
     history_tokens: int
+    passages_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ class AnswerLine:
             prefix=model.prefix_most,
             answer=self._answer_tokens(model),
             history=self._limits.history_tokens,
+            passages=self._limits.passages_tokens,
         )
 
     def _answer_tokens(self, model: ReadyModel) -> int:

@@ -80,6 +80,7 @@ class Budget:
     prefix: int
     answer: int
     history: int
+    passages: int = 0
 
     @property
     def room(self) -> int:
@@ -88,7 +89,9 @@ class Budget:
 
     def halved(self) -> Budget:
         """The budget for a second try, after the engine found the first prompt too long."""
-        return Budget(self.num_ctx - self.room // 2, self.prefix, self.answer, self.history // 2)
+        return Budget(
+            self.num_ctx - self.room // 2, self.prefix, self.answer, self.history // 2, self.passages // 2
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,8 @@ def build_prompt(
             "shortened where it has to be. Or raise services.nixTrinity.roles.<role>.numCtx.",
             code="question_too_long",
         )
-    known = _fitting_passages(passages, int(room * _PASSAGES_SHARE) if attachment.strip() else room)
+    share = int(room * _PASSAGES_SHARE) if attachment.strip() else room
+    known = _fitting_passages(passages, min(share, budget.passages))
     if known:
         text = fenced("\n\n".join(known), marker=marker, what=_KNOWN)
         asked = f"{text}\n\n{asked}"
