@@ -22,6 +22,10 @@ _TELLING = re.compile(
     r"|does not exist|missing|undefined|conflict|collision|mismatch|broken|unfree|insecure|timed? ?out|unable",
     re.IGNORECASE,
 )
+# The possessive ++ keeps it linear: a question of blanks alone is none to ponder over.
+_ERROR_LINE = re.compile(
+    r"^(?:[^\S\n]++|(?:error|warning)?:? )[^\n]*(?:error|failed|cannot)\b", re.IGNORECASE | re.MULTILINE
+)
 _MOST_LINES = 12
 _LONGEST_LINE = 400
 
@@ -47,6 +51,4 @@ def reduced(line: str) -> str:
 
 def looks_pasted(text: str) -> bool:
     """Whether ``text`` has an error in it and not only a question."""
-    return bool(re.search(r"(?im)^\s*(?:error|warning)?:? .*(?:error|failed|cannot)\b", text)) and (
-        "\n" in text.strip() or "error:" in text
-    )
+    return ("\n" in text.strip() or "error:" in text) and _ERROR_LINE.search(text) is not None
