@@ -100,9 +100,11 @@ class Setting:
         self.corpus = Corpus(folder, CorpusPlaces(options=str(self.options)))
         self.model = Model()
         self.questions = 0
+        self.engine_calls = 0
 
     def embedder(self, *, model: str = MODEL, pace: Pace = QUICK) -> Embedder:
         async def engine() -> Engine:
+            self.engine_calls += 1
             return cast("Engine", self.model)
 
         return Embedder(engine, self.corpus, model=model, busy=lambda: self.questions > 0, pace=pace)
@@ -253,6 +255,21 @@ def test_nothing_is_embedded_while_a_question_is_running(tmp_path: Path) -> None
                 assert here.model.batches == []
                 here.questions = 0
                 await until(lambda: done(embedder))
+
+    complete(work())
+
+
+def test_the_engine_is_not_touched_before_the_index_is_ready(tmp_path: Path) -> None:
+    async def work() -> None:
+        here = Setting(tmp_path)
+        write_options(here.options, OPTIONS)
+        embedder = here.embedder()
+        async with running(embedder):
+            await asyncio.sleep(0.1)
+            assert here.engine_calls == 0
+            await here.corpus.refresh()
+            await until(lambda: done(embedder))
+        await here.corpus.close()
 
     complete(work())
 

@@ -165,7 +165,8 @@ class Embedder:
 
         :raises TrinityError: the engine or the index failed; what was made is kept.
         """
-        # The first question comes before the engine's library is loaded for this.
+        # The index is ready after the daemon's first reply, before which the engine's library is not to be loaded.
+        await self._corpus.vectors(lambda table: table.progress())
         await self._at_rest()
         engine = await self._engine()
         digest = await self._digest(engine)
