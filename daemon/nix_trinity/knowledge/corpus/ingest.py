@@ -110,7 +110,7 @@ def _read(path: Path, most_bytes: int) -> bytes:
         data = opened.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise CorpusError(
-            f"{path}: it has more than the {most_bytes >> 20} MiB that such a file may have.",
+            f"{path}: it has more than the {most_bytes >> 10:,} KiB that such a file may have.",
             "Point the configuration at the right file. Answers go on with the last good index.",
         )
     return data
