@@ -106,6 +106,7 @@ class Api:
             uid=reader.uid,
             verdict=message.verdict,
             correction=correction,
+            by_operator=reader.sees_all,
         )
         exchange = await self.store.judge(reader, message.id, entry)
         return http.json_response(messages.FeedbackReply(exchange.id, message.verdict))

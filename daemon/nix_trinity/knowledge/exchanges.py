@@ -60,6 +60,8 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     uid: int
     verdict: str
     correction: str | None = None
+    by_operator: bool = False
+    """Whether an operator judged: only what they accept is for everybody to draw on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +133,34 @@ def delete_exchange(connection: apsw.Connection, exchange_id: str) -> None:
 def put_feedback(connection: apsw.Connection, exchange_id: str, feedback: Feedback) -> None:
     """Add what a person thinks; the newest verdict of a person is the one that counts."""
     connection.execute(
-        "INSERT INTO feedback (exchange_id, given_at_ms, uid, verdict, correction) VALUES (?, ?, ?, ?, ?)",
-        (exchange_id, feedback.given_at_ms, feedback.uid, feedback.verdict, feedback.correction),
+        "INSERT INTO feedback (exchange_id, given_at_ms, uid, verdict, correction, by_operator)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            exchange_id,
+            feedback.given_at_ms,
+            feedback.uid,
+            feedback.verdict,
+            feedback.correction,
+            feedback.by_operator,
+        ),
     )
 
 
 def feedback_on(connection: apsw.Connection, exchange_id: str) -> list[Feedback]:
     """All feedback on an exchange, oldest first."""
     rows = connection.execute(
-        "SELECT given_at_ms, uid, verdict, correction FROM feedback WHERE exchange_id = ? ORDER BY id",
+        "SELECT given_at_ms, uid, verdict, correction, by_operator FROM feedback WHERE exchange_id = ? ORDER BY id",
         (exchange_id,),
     )
     return [
-        Feedback(given_at_ms=int(at), uid=int(uid), verdict=str(verdict), correction=correction)
-        for at, uid, verdict, correction in rows
+        Feedback(
+            given_at_ms=int(at),
+            uid=int(uid),
+            verdict=str(verdict),
+            correction=correction,
+            by_operator=bool(by_operator),
+        )
+        for at, uid, verdict, correction, by_operator in rows
     ]
 
 

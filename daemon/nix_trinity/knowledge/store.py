@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,15 @@ import msgspec
 
 from nix_trinity.errors import NotFoundError, RequestError, StorageError
 from nix_trinity.knowledge import exchanges as rows
+from nix_trinity.knowledge import past_answers
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.exchanges import Exchange, Feedback, Reader
+from nix_trinity.knowledge.past_answers import Past
 from nix_trinity.knowledge.redaction import redact
 
 _BACKUP_BLOCK_BYTES = 1 << 18
+# Accepted exchanges that are indexed at once, in one transaction, so that others need not wait long.
+_INDEXED_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,23 @@ class KnowledgeStore:
 
         :raises StorageError: nothing can be kept at present; the store is usable all the same.
         """
-        return await self._database.run(rows.close_interrupted)
+        interrupted = await self._database.run(rows.close_interrupted)
+        while await self._database.run(lambda connection: past_answers.catch_up(connection, _INDEXED_AT_ONCE)):
+            pass
+        return interrupted
 
     async def keep(self, exchange: Exchange) -> None:
         """Write an exchange, new or anew, so that it is on the disk when this returns.
 
         :raises StorageError: it is not kept.
         """
-        await self._database.run(lambda connection: rows.put_exchange(connection, _redacted(exchange)))
+        clean = _redacted(exchange)
+
+        def work(connection: apsw.Connection) -> None:
+            rows.put_exchange(connection, clean)
+            past_answers.refresh(connection, clean.id)
+
+        await self._database.run(work)
 
     async def find(self, reader: Reader, prefix: str) -> tuple[Exchange, list[Feedback]]:
         """The one exchange whose id starts with ``prefix`` (the reader's last one for '') and its feedback.
@@ -93,6 +106,21 @@ class KnowledgeStore:
         except StorageError:
             return None
 
+    async def accepted_like(self, reader_uid: int, stems: Sequence[str], limit: int) -> list[Past]:
+        """The accepted exchanges most like a question of ``stems`` that this person may draw on, best first.
+
+        ``stems`` come the most telling first. Empty when nothing can be read.
+        """
+
+        def work(connection: apsw.Connection) -> list[Past]:
+            past_answers.catch_up(connection, _INDEXED_AT_ONCE)
+            return past_answers.accepted_like(connection, reader_uid, stems, limit)
+
+        try:
+            return await self._database.run(work)
+        except StorageError:
+            return []
+
     async def judge(self, reader: Reader, prefix: str, feedback: Feedback) -> Exchange:
         """Keep what a person thinks of an exchange, and return that exchange.
 
@@ -100,16 +128,12 @@ class KnowledgeStore:
         :raises StorageError: the feedback is not kept.
         """
         correction = redact(feedback.correction).text if feedback.correction is not None else None
-        clean = Feedback(
-            given_at_ms=feedback.given_at_ms,
-            uid=feedback.uid,
-            verdict=feedback.verdict,
-            correction=correction,
-        )
+        clean = msgspec.structs.replace(feedback, correction=correction)
 
         def work(connection: apsw.Connection) -> Exchange:
             exchange = _the_one(rows.find_exchange(connection, reader, prefix), prefix)
             rows.put_feedback(connection, exchange.id, clean)
+            past_answers.refresh(connection, exchange.id)
             return exchange
 
         return await self._database.run(work)
@@ -123,7 +147,11 @@ class KnowledgeStore:
 
         def work(connection: apsw.Connection) -> str:
             exchange = _the_one(rows.find_exchange(connection, reader, prefix), prefix)
+            # Without a verdict it was never accepted, and so never in the index.
+            may_be_indexed = bool(rows.feedback_on(connection, exchange.id))
             rows.delete_exchange(connection, exchange.id)
+            if may_be_indexed:
+                past_answers.make_anew(connection)
             return exchange.id
 
         exchange_id = await self._database.run(work)

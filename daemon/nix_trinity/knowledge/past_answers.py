@@ -1,0 +1,120 @@
+"""Accepted exchanges as knowledge: kept in a full-text index, and found by what a new question says.
+
+Which exchanges are accepted is said by the view ``accepted_exchanges`` alone; the index only finds them. A person
+draws on what they asked themselves and on what an operator accepted, on nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from nix_trinity.knowledge.corpus.words import stems, unique
+
+# A stem that more of a reader's past questions have tells little, so only the newest of them are looked at: the time
+# of a search does not grow with what is kept.
+_MOST_OF_A_STEM = 400
+_MOST_STEMS = 12
+_MOST_STEMS_KEPT = 200
+# What is looked at more closely, as a multiple of what is asked for.
+_LOOKED_AT = 4
+# Long answers say too much else to be anybody's answer again; they would also take long to check.
+_LONGEST_ANSWER = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An accepted exchange; ``answer`` is the correction where there is one. Both texts are redacted."""
+
+    id: str
+    question: str
+    answer: str
+    options_release: str | None
+    """The NixOS release whose options the answer was given by."""
+
+
+def refresh(connection: apsw.Connection, exchange_id: str) -> None:
+    """Bring the index up to date with one exchange and the verdicts on it."""
+    connection.execute("DELETE FROM past_answers WHERE exchange_id = ?", (exchange_id,))
+    row = connection.execute(
+        "SELECT question, uid, by_operator FROM accepted_exchanges WHERE id = ?", (exchange_id,)
+    ).fetchone()
+    if row is not None:
+        question, uid, by_operator = row
+        connection.execute(
+            "INSERT INTO past_answers (exchange_id, question, reader) VALUES (?, ?, ?)",
+            (
+                exchange_id,
+                " ".join(unique(stems(question))[:_MOST_STEMS_KEPT]),
+                f"{_asker(uid)} all" if by_operator else _asker(uid),
+            ),
+        )
+
+
+def catch_up(connection: apsw.Connection, most: int) -> int:
+    """Index up to ``most`` exchanges that were accepted before there was an index; return how many there were."""
+    rows = connection.execute("SELECT exchange_id FROM past_answers WHERE reader = '' ORDER BY id LIMIT ?", (most,))
+    waiting = [str(exchange_id) for (exchange_id,) in rows]
+    for exchange_id in waiting:
+        refresh(connection, exchange_id)
+    return len(waiting)
+
+
+def make_anew(connection: apsw.Connection) -> None:
+    """Write the index anew from what is kept, so that nothing of a removed text is left in it.
+
+    FTS5 removes an entry by writing a second one that cancels it; the first stays until both happen to be merged.
+    """
+    connection.execute("INSERT INTO past_answers_text (past_answers_text) VALUES ('rebuild')")
+
+
+def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], limit: int) -> list[Past]:
+    """The accepted exchanges that a person may draw on whose questions share the most with ``asked``, best first.
+
+    ``asked`` are stems, the most telling first. What is shared counts the more, the rarer it is.
+    """
+    scores: dict[int, float] = {}
+    for stem in unique(asked)[:_MOST_STEMS]:
+        rows = connection.execute(
+            "SELECT rowid FROM past_answers_text WHERE past_answers_text MATCH ? ORDER BY rowid DESC LIMIT ?",
+            (f'question : {_quoted(stem)} AND reader : ({_quoted(_asker(uid))} OR "all")', _MOST_OF_A_STEM),
+        )
+        having = [int(number) for (number,) in rows]
+        weight = math.log((_MOST_OF_A_STEM + 1) / len(having)) if having else 0.0
+        for number in having:
+            scores[number] = scores.get(number, 0.0) + weight
+    numbers = sorted(scores, key=lambda number: (-scores[number], -number))[: limit * _LOOKED_AT]
+    lengths = {
+        number: len(question.split())
+        for number, question in connection.execute(
+            f"SELECT id, question FROM past_answers WHERE id IN ({', '.join('?' * len(numbers))})",  # noqa: S608
+            numbers,
+        )
+    }
+    # As in BM25, of two that share as much the shorter is nearer.
+    numbers.sort(key=lambda number: (-scores[number] / math.sqrt(lengths[number]), -number))
+    found: list[Past] = []
+    for number in numbers:
+        if len(found) == limit:
+            break
+        # The index only proposes: acceptance, and whose it is, are looked up where they are kept.
+        row = connection.execute(
+            "SELECT a.id, a.question, a.answer, a.options_release"
+            " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
+            " WHERE p.id = ? AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?",
+            (number, uid, _LONGEST_ANSWER),
+        ).fetchone()
+        if row is not None:
+            found.append(Past(*row))
+    return found
+
+
+def _asker(uid: int) -> str:
+    return f"u{uid}"
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
