@@ -136,10 +136,8 @@ def build_prompt(
         )
     share = int(room * _PASSAGES_SHARE) if attachment.strip() else room
     known = _fitting_passages(passages, min(share, budget.passages))
-    if known:
-        text = fenced("\n\n".join(known), marker=marker, what=_KNOWN)
-        asked = f"{text}\n\n{asked}"
-        room -= most_tokens(text)
+    found = fenced("\n\n".join(known), marker=marker, what=_KNOWN) + "\n\n" if known else ""
+    room -= most_tokens(found)
     if attachment.strip():
         wrapping = most_tokens(fenced("", marker=marker, what="Attached text"))
         kept, left_out = _shortened(attachment, room - wrapping)
@@ -151,6 +149,7 @@ def build_prompt(
         if kept:
             asked = f"{fenced(kept, marker=marker, what='Attached text')}\n{asked}"
             room -= most_tokens(kept) + wrapping
+    asked = found + asked
     turns = _fitting_turns(history, min(room, budget.history))
     if len(turns) < len(history):
         notices.append(
