@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.knowledge.corpus.markdown import plain
@@ -16,8 +18,15 @@ _LONGEST_VALUE = 120
 _LONGEST_TYPE = 160
 
 
-def passages(retrieved: Retrieved) -> list[str]:
-    """What the model is to know, the most telling first, so that what does not fit is dropped from the end."""
+def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
+    """What the model is to know, the most telling first, so that what does not fit is dropped from the end.
+
+    ``past`` are past answers: they come last, since options and notes are what makes them true.
+    """
+    return [*_searched(retrieved), *(past_text(one) for one in past)]
+
+
+def _searched(retrieved: Retrieved) -> list[str]:
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
     given = [note_text(note) for note in given_notes(retrieved)]
     notes, manual = given[: len(retrieved.notes[:_MOST_NOTES])], given[len(retrieved.notes[:_MOST_NOTES]) :]
@@ -26,9 +35,9 @@ def passages(retrieved: Retrieved) -> list[str]:
     return [*options[:_LEADING_OPTIONS], *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
 
 
-def given_notes(retrieved: Retrieved | None) -> list[Found]:
-    """The notes and passages of the manual among :func:`passages`."""
-    return [] if retrieved is None else [*retrieved.notes[:_MOST_NOTES], *retrieved.manual[:1]]
+def given_notes(retrieved: Retrieved | None, past: Sequence[Found] = ()) -> list[Found]:
+    """The notes, passages of the manual and past answers among :func:`passages`."""
+    return [] if retrieved is None else [*retrieved.notes[:_MOST_NOTES], *retrieved.manual[:1], *past]
 
 
 def option_line(ranked: Ranked) -> str:
@@ -46,6 +55,11 @@ def option_line(ranked: Ranked) -> str:
 def note_text(found: Found) -> str:
     """A note or a passage of the manual, whole."""
     return f"{found.title}\n{plain(found.body).strip()}"
+
+
+def past_text(found: Found) -> str:
+    """A past answer."""
+    return f"Asked here before: {found.title}\nThe answer that was accepted:\n{found.body}"
 
 
 def _shortened(text: str, most: int) -> str:
