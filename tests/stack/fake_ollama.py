@@ -35,7 +35,9 @@ class Received:
 
 
 @dataclass(slots=True)
-class _Model:
+class Model:
+    """What a model is made of; all of them share one set of weights."""
+
     system: str = ""
     template: str = _TEMPLATE
     messages: list[dict[str, str]] = field(default_factory=list)
@@ -43,6 +45,7 @@ class _Model:
 
     @property
     def digest(self) -> str:
+        """What it is known by; another one for every change."""
         content = json.dumps([self.system, self.template, self.messages, self.parameters], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
@@ -152,7 +155,7 @@ class FakeOllama:
 
     def __init__(self) -> None:
         self.version = "0.17.4"
-        self.models: dict[str, _Model] = {BASE: _Model()}
+        self.models: dict[str, Model] = {BASE: Model()}
         self.requests: list[Received] = []
         self.closed: list[float] = []
         """When a client went away in the middle of an answer, by :func:`time.monotonic`."""
@@ -222,7 +225,7 @@ class FakeOllama:
             self.making(Call(handler, body))
             return
         base = self.models[_full(str(body["from"]))]
-        self.models[_full(str(body["model"]))] = _Model(
+        self.models[_full(str(body["model"]))] = Model(
             system=body.get("system", base.system),
             template=body.get("template", base.template),
             messages=body.get("messages", base.messages),
@@ -316,11 +319,11 @@ def _full(name: str) -> str:
     return name if ":" in name else f"{name}:latest"
 
 
-def _listed(name: str, model: _Model) -> dict[str, Any]:
+def _listed(name: str, model: Model) -> dict[str, Any]:
     return {"name": name, "model": name, "digest": model.digest, "size": 1000, "modified_at": "2025-01-01T00:00:00Z"}
 
 
-def _shown(model: _Model) -> dict[str, Any]:
+def _shown(model: Model) -> dict[str, Any]:
     lines = [
         f"{name}    {json.dumps(one)}"
         for name, value in model.parameters.items()

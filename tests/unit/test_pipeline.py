@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.stack.daemon_process import ActivatedDaemon
-from tests.stack.fake_ollama import BASE, FINE, Behaviour, Call, FakeOllama, answers, in_turn, refuses
+from tests.stack.fake_ollama import BASE, FINE, Behaviour, Call, FakeOllama, Model, answers, in_turn, refuses
 
 PATIENCE = "first_token_timeout_seconds = 1.0\ntoken_gap_timeout_seconds = 1.0"
 WHOLE = "A flake is a folder with a lock file."
@@ -253,18 +253,18 @@ def test_looking_at_the_engine_loads_nothing(daemon: ActivatedDaemon, engine: Fa
 
 
 @pytest.fixture
-def changed(engine: FakeOllama, daemon: ActivatedDaemon, tmp_path: Path) -> Iterator[ActivatedDaemon]:
-    """A daemon whose quick role has a new Modelfile, on an engine that makes no models any more."""
-    daemon.ask("what is a flake")
-    engine.making = refuses(500, "open /models/blobs/sha256-77: input/output error")
-    modelfile = tmp_path / "Modelfile"
-    modelfile.write_text("SYSTEM Answer as a pirate.\n")
-    started = ActivatedDaemon(tmp_path, ollama_url=engine.url, model=BASE)
-    quick = "[models.roles.quick]\n"
-    started.config.write_text(started.config.read_text().replace(quick, f'{quick}modelfile = "{modelfile}"\n'))
-    with started:
-        yield started
-    engine.reset()
+def stubborn() -> Iterator[FakeOllama]:
+    """An engine that has a model of before for the quick role, and makes no models any more."""
+    with FakeOllama() as fake:
+        fake.models["nix-quick:latest"] = Model(system="Answer as ever.")
+        fake.making = refuses(500, "open /models/blobs/sha256-77: input/output error")
+        yield fake
+
+
+@pytest.fixture
+def changed(stubborn: FakeOllama, tmp_path: Path) -> Iterator[ActivatedDaemon]:
+    with ActivatedDaemon(tmp_path, ollama_url=stubborn.url, model=BASE, options=None) as daemon:
+        yield daemon
 
 
 def test_a_model_that_cannot_be_made_anew_leaves_the_old_one_in_use(changed: ActivatedDaemon) -> None:
@@ -276,11 +276,11 @@ def test_a_model_that_cannot_be_made_anew_leaves_the_old_one_in_use(changed: Act
     strict=True,
     reason="answering/role_models.py: check_all does not try again for a role that has a model and a problem",
 )
-def test_a_model_is_made_anew_as_soon_as_it_can_be(changed: ActivatedDaemon, engine: FakeOllama) -> None:
+def test_a_model_is_made_anew_as_soon_as_it_can_be(changed: ActivatedDaemon, stubborn: FakeOllama) -> None:
     """c10: nobody has to restart anything."""
     changed.ask("what is a flake")
-    engine.making = None
-    eventually(lambda: engine.models["nix-quick:latest"].system == "Answer as a pirate.", 8)
+    stubborn.making = None
+    eventually(lambda: stubborn.models["nix-quick:latest"].system != "Answer as ever.", 8)
 
 
 def test_status_shows_what_the_engine_said_when_it_could_not_make_a_model(changed: ActivatedDaemon) -> None:
