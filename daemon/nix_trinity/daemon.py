@@ -25,6 +25,7 @@ from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.health import EngineHealth
 from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.retriever import ranking, vocabulary
+from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retriever
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
@@ -114,7 +115,10 @@ class _Daemon:
         )
         self._store = KnowledgeStore(Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges)
         self._corpus = Corpus(Path(config.state.directory), _places(config))
-        self._grounding = Grounding(self._corpus, _retriever)
+        self._embedder = Embedder(
+            self._engine, self._corpus, model=config.corpus.embedding_model, busy=lambda: self._answering.active > 0
+        )
+        self._grounding = Grounding(self._corpus, _retriever, self._embedder)
         self._models = RoleModels(self._engine, specs)
         self._health = EngineHealth(self._engine, self._models)
         self._answering = Answering(
@@ -151,6 +155,7 @@ class _Daemon:
         chores = [
             asyncio.create_task(self._open_store(), name="open the database"),
             asyncio.create_task(self._corpus.refresh(first_after_seconds=_FIRST_PROBE_SECONDS), name="index"),
+            asyncio.create_task(self._embedder.run(), name="vectors"),
             asyncio.create_task(self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS), name="probe"),
             asyncio.create_task(self._feed_watchdog(), name="watchdog"),
             asyncio.create_task(self._leave_when_idle(), name="idle exit"),
@@ -197,6 +202,7 @@ class _Daemon:
             admission=self._answering.admission,
             store=self._store,
             corpus=self._corpus,
+            embedder=self._embedder,
         )
 
     def _ready(self) -> None:
@@ -226,7 +232,7 @@ class _Daemon:
     async def _leave_when_idle(self) -> None:
         limit = self._facts.idle_timeout_seconds
         while limit > 0:
-            idle = 0.0 if self._answering.active else self._activity.idle_seconds()
+            idle = 0.0 if self._answering.active or self._embedder.working else self._activity.idle_seconds()
             if idle >= limit:
                 self._leave(f"idle for {limit:g} s")
                 return

@@ -180,6 +180,15 @@ class LoggingStatus(msgspec.Struct, frozen=True):
     exchanges: int | None
 
 
+class VectorsStatus(msgspec.Struct, frozen=True):
+    """How many of the texts to be embedded have their vector."""
+
+    model: str
+    done: int
+    all: int
+    problem: str | None
+
+
 class CorpusStatus(msgspec.Struct, frozen=True):
     """What answers are grounded in; ``state`` is indexing, ready or missing (no options)."""
 
@@ -188,6 +197,8 @@ class CorpusStatus(msgspec.Struct, frozen=True):
     options: int
     notes: int
     manual_passages: int
+    vectors: VectorsStatus | None
+    """Null when no embedding model is configured."""
     problems: tuple[str, ...]
 
 

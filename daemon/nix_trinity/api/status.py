@@ -9,6 +9,7 @@ from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.health import EngineHealth
 from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.api import messages
 from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusStatus
 from nix_trinity.knowledge.store import KnowledgeStore
@@ -35,6 +36,7 @@ async def status_reply(
     admission: Admission,
     store: KnowledgeStore,
     corpus: Corpus,
+    embedder: Embedder,
 ) -> messages.StatusReply:
     """The status as of now."""
     log = await store.status()
@@ -57,17 +59,25 @@ async def status_reply(
         roles=tuple(_role(models, role) for role in models.specs),
         queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
         logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
-        corpus=_corpus(await corpus.status()),
+        corpus=_corpus(await corpus.status(), embedder),
     )
 
 
-def _corpus(found: CorpusStatus | None) -> messages.CorpusStatus:
+def _corpus(found: CorpusStatus | None, embedder: Embedder) -> messages.CorpusStatus:
+    vectors = _vectors(embedder)
     if found is None:
-        return messages.CorpusStatus("indexing", None, 0, 0, 0, ())
+        return messages.CorpusStatus("indexing", None, 0, 0, 0, vectors, ())
     state = "ready" if found.options else "missing"
     return messages.CorpusStatus(
-        state, found.release, found.options, found.notes, found.manual_passages, found.problems
+        state, found.release, found.options, found.notes, found.manual_passages, vectors, found.problems
     )
+
+
+def _vectors(embedder: Embedder) -> messages.VectorsStatus | None:
+    if not embedder.model:
+        return None
+    done, whole = (embedder.progress.done, embedder.progress.all) if embedder.progress is not None else (0, 0)
+    return messages.VectorsStatus(embedder.model, done, whole, str(embedder.problem) if embedder.problem else None)
 
 
 def _role(models: RoleModels, role: str) -> messages.RoleStatus:

@@ -35,7 +35,8 @@ def status_text(status: StatusReply) -> str:
             for role in status.roles
         ),
     ]
-    problems = (engine.error, *status.corpus.problems, *(role.hint for role in status.roles))
+    vectors = status.corpus.vectors.problem if status.corpus.vectors else None
+    problems = (engine.error, *status.corpus.problems, vectors, *(role.hint for role in status.roles))
     hints = dict.fromkeys(problem for problem in problems if problem)
     return "\n".join([*lines, *(f"! {hint}" for hint in hints)]) + "\n"
 
@@ -46,7 +47,8 @@ def _corpus(corpus: CorpusStatus) -> str:
     if corpus.state == "missing":
         return f"none, so answers cannot be checked; {corpus.notes} notes"
     manual = f", {corpus.manual_passages} passages of the manual" if corpus.manual_passages else ""
-    return f"{corpus.options} of NixOS {corpus.release or '(release unknown)'}, {corpus.notes} notes{manual}"
+    vectors = f", vectors for {corpus.vectors.done} of {corpus.vectors.all}" if corpus.vectors else ""
+    return f"{corpus.options} of NixOS {corpus.release or '(release unknown)'}, {corpus.notes} notes{manual}{vectors}"
 
 
 def options_text(found: OptionsReply) -> str:

@@ -59,6 +59,15 @@ class Found:
     """BM25, greater is better; 0 for one that was found by its trigger."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """An option's old and new name, and the first release that was seen to have the new one ('': not known)."""
+
+    old: str
+    new: str
+    release: str
+
+
 class IndexReader:
     """Reads the index; to be used in the index's own thread.
 
@@ -230,6 +239,15 @@ class IndexReader:
             (name,),
         ).fetchone()
         return str(row[0]) if row is not None else None
+
+    def renames(self) -> list[Rename]:
+        """Options of earlier releases that live on under another name, as far as the lists of both tell."""
+        return [
+            Rename(old, new, release or "")
+            for old, new, release in self._connection.execute(
+                "SELECT name, successor, to_release FROM changes WHERE change = 'renamed' ORDER BY seen_at_ms"
+            )
+        ]
 
     def release(self) -> str | None:
         """The release that the list of NixOS options names."""
