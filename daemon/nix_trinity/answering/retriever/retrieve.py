@@ -20,6 +20,10 @@ _MOST_NOTES = 4
 _MOST_MANUAL = 4
 _MOST_CANDIDATES = 320
 _MOST_STEMS = 20
+_AROUND_NAME = " \t\r\n`'\"‘’“”?!,;:="
+_LONGEST_NAME = 300
+# Below the name itself, above what shares a parent further up only.
+_RELATIVE = 0.3
 # Cross-validated on our own questions (python -m bench.retrieval --fit): of those with a right option among the first
 # five 99 % reach the one and 58 % the other; of all others 69 % and 36 %.
 _MAY_ANSWER = 0.2
@@ -64,6 +68,8 @@ class Gathered:
     judged: Sequence[tuple[Candidate, dict[str, float]]]
     notes: tuple[Found, ...]
     manual: tuple[Found, ...]
+    asked: tuple[int, ...]
+    """The options of the very name that the question is, when it is nothing but a name."""
 
 
 class _Pool:
@@ -110,8 +116,10 @@ class Retriever:
         Call it in the index's thread (``Corpus.read``).
         """
         found = self.gather(index, question, attachment, near=near, past=past or {})
-        ranked = self.ranked(found.judged)
+        ranked = self.ranked(found.judged, first=found.asked)
         likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
+        if found.asked:
+            likely = 1.0
         return Retrieved(found.query, tuple(ranked[:limit]), found.notes, found.manual, likely)
 
     def gather(
@@ -135,6 +143,9 @@ class Retriever:
         notes = self._notes(index, query)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = _Pool()
+        asked = [] if attachment.strip() else _asked_for(index, question)
+        for number in asked:
+            pool.add(number, named=1.0)
         self._by_name(index, query, pool)
         for note, fit in notes:
             _vote(index, pool, note.options, note=fit)
@@ -144,26 +155,24 @@ class Retriever:
             _vote(index, pool, (name,), past=share)
         for rank, number in enumerate(near):
             pool.add(number, vector_rank=rank)
-        stems = _most_telling(terms)
-        by_text, main = index.options_by_text(stems, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
-        for rank, number in enumerate(by_text):
-            pool.add(number, text_rank=rank)
-        for rank, number in enumerate(main):
-            pool.add(number, main_rank=rank)
-        of_groups = index.options_of(index.groups_by_text(stems, limit=_BY_GROUP), limit=_OF_GROUP)
-        for rank, numbers in enumerate(of_groups.values()):
-            for number in numbers:
-                pool.add(number, group_rank=rank)
+        if asked:
+            _add_relatives(index, asked, pool)
+        else:
+            _add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
-        return Gathered(query, terms, judged, tuple(note for note, _ in notes), tuple(manual))
+        return Gathered(query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(asked))
 
-    def ranked(self, gathered: Sequence[tuple[Candidate, dict[str, float]]]) -> list[Ranked]:
-        """All candidates, best first."""
-        return sorted(
-            (Ranked(candidate.option, self._ranking.score(values), values) for candidate, values in gathered),
-            key=lambda one: (-one.score, len(one.option.path), one.option.name),
-        )
+    def ranked(
+        self, gathered: Sequence[tuple[Candidate, dict[str, float]]], *, first: Sequence[int] = ()
+    ) -> list[Ranked]:
+        """All candidates, best first; those of the numbers ``first`` before all others."""
+        judged = [
+            (candidate.id not in first, Ranked(candidate.option, self._ranking.score(values), values))
+            for candidate, values in gathered
+        ]
+        judged.sort(key=lambda pair: (pair[0], -pair[1].score, len(pair[1].option.path), pair[1].option.name))
+        return [ranked for _, ranked in judged]
 
     def _notes(self, index: IndexReader, query: Query) -> list[tuple[Found, float]]:
         """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
@@ -177,7 +186,7 @@ class Retriever:
 
     def _by_name(self, index: IndexReader, query: Query, pool: _Pool) -> None:
         for name in query.names:
-            parts = name.split(".")
+            parts = (index.successor(name) or name).split(".")
             # The name itself; else the nearest parent that is one: nix.settings.x stands below nix.settings.
             for length in range(len(parts), 0, -1):
                 shorter = ".".join(parts[:length])
@@ -186,6 +195,39 @@ class Retriever:
                     pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
                 if numbers:
                     break
+
+
+def _asked_for(index: IndexReader, question: str) -> list[int]:
+    """The options of the name that the question consists of; of the new name when a release renamed it."""
+    for name in dict.fromkeys((question.strip(), question.strip(_AROUND_NAME).removeprefix("config."))):
+        if 0 < len(name) <= _LONGEST_NAME:
+            found = index.options_named(name) or index.options_named(index.successor(name) or name)
+            if found:
+                return found
+    return []
+
+
+def _add_relatives(index: IndexReader, asked: Sequence[int], pool: _Pool) -> None:
+    """What stands beside and right below an option: who names it needs no search by words."""
+    for candidate in index.candidates(asked):
+        name = candidate.option.name
+        sets = [one for one in (f"{name}.<name>", f"{name}.*", name, candidate.group) if one]
+        for numbers in index.options_of(sets, limit=_OF_GROUP).values():
+            for number in numbers:
+                pool.add(number, named=_RELATIVE)
+
+
+def _add_by_text(index: IndexReader, terms: Sequence[WeighedTerm], pool: _Pool) -> None:
+    stems = _most_telling(terms)
+    by_text, main = index.options_by_text(stems, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
+    for rank, number in enumerate(by_text):
+        pool.add(number, text_rank=rank)
+    for rank, number in enumerate(main):
+        pool.add(number, main_rank=rank)
+    of_groups = index.options_of(index.groups_by_text(stems, limit=_BY_GROUP), limit=_OF_GROUP)
+    for rank, numbers in enumerate(of_groups.values()):
+        for number in numbers:
+            pool.add(number, group_rank=rank)
 
 
 def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:
