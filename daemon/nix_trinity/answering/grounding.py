@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from nix_trinity.answering.past import PastSource, as_passage, asked_stems, recall, shares
+from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retrieved, Retriever
 from nix_trinity.answering.verifier.check import Verifier
-from nix_trinity.answering.verifier.renamed import Renames, load_renamed
+from nix_trinity.answering.verifier.renamed import Renamed, Renames, load_renamed
 from nix_trinity.errors import TrinityError
 from nix_trinity.knowledge.corpus.corpus import Corpus
-from nix_trinity.knowledge.corpus.search import IndexReader
-from nix_trinity.knowledge.option_tree import OptionTree
+from nix_trinity.knowledge.corpus.search import Found, IndexReader, Rename
+from nix_trinity.knowledge.option_tree import OptionTree, split_name
+from nix_trinity.knowledge.past_answers import Past
+
+# What is looked up in knowledge.db may wait behind a slow disk; an answer does not wait for it.
+_PAST_SECONDS = 1.0
+_MOST_PAST = 8
+_MOST_PAST_PASSAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,8 @@ class Grounds:
     """The NixOS release that the options say they are of."""
     problem: str = ""
     tree: OptionTree | None = None
+    past: tuple[Found, ...] = ()
+    """Past answers for the prompt, the most alike first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +49,31 @@ class Search:
 class Grounding:
     """Searches and checks against the index; the verifier is made once for each state of it."""
 
-    def __init__(self, corpus: Corpus, retriever: Callable[[], Retriever]) -> None:
+    def __init__(self, corpus: Corpus, retriever: Callable[[], Retriever], embedder: Embedder) -> None:
         """``retriever`` is called in the index's thread: reading its vocabulary takes a moment the first time."""
         self._corpus = corpus
         self._retriever = retriever
+        self._embedder = embedder
         self._made: tuple[Verifier, OptionTree] | None = None
         self._made_of: int | None = None
         self._making = asyncio.Lock()
 
-    async def grounds(self, question: str, attachment: str, *, past: dict[str, float] | None = None) -> Grounds:
-        """Search for a question. A search that fails is said to have failed: it is not "nothing found"."""
+    async def grounds(self, question: str, attachment: str, *, past: PastSource | None = None) -> Grounds:
+        """Search for a question. A search that fails is said to have failed: it is not "nothing found".
+
+        ``past`` finds the accepted exchanges that the person may draw on.
+        """
         try:
-            retrieved, release, count = await self._corpus.read(
-                lambda index: (
-                    self._retriever().retrieve(index, question, attachment, past=past),
-                    index.release(),
-                    index.count(),
-                )
+            found = await self._past(question, past) if past is not None else ()
+            near = await self._embedder.nearest(question)
+            verifier = (await self._current())[0] if found else None
+            grounds = await self._corpus.read(
+                lambda index: self._searched(index, question, attachment, near, found, verifier)
             )
-            if not count:
-                return Grounds(retrieved, None, release, self._missing())
+            if grounds.problem:
+                return grounds
             verifier, tree = await self._current()
-            return Grounds(retrieved, verifier, release, tree=tree)
+            return replace(grounds, verifier=verifier, tree=tree)
         except TrinityError as error:
             return Grounds(None, None, None, str(error))
 
@@ -70,11 +83,50 @@ class Grounding:
         :raises TrinityError: it failed; nothing was searched.
         """
 
+        near = await self._embedder.nearest(words)
+
         def work(index: IndexReader) -> Search:
             retriever = self._retriever()
-            return Search(retriever.retrieve(index, words, limit=limit), index.release(), retriever.weights)
+            return Search(retriever.retrieve(index, words, limit=limit, near=near), index.release(), retriever.weights)
 
         return await self._corpus.read(work)
+
+    async def _past(self, question: str, past: PastSource) -> Sequence[Past]:
+        """Accepted exchanges that share words with the question; none where no options are there to check them by."""
+        stems = await self._corpus.read(
+            lambda index: list(asked_stems(question, self._retriever().vocabulary, index)) if index.count() else []
+        )
+        try:
+            async with asyncio.timeout(_PAST_SECONDS):
+                return await past(stems, _MOST_PAST) if stems else ()
+        except TimeoutError:
+            return ()
+
+    def _searched(
+        self,
+        index: IndexReader,
+        question: str,
+        attachment: str,
+        near: Sequence[int],
+        found: Sequence[Past],
+        verifier: Verifier | None,
+    ) -> Grounds:
+        """The finds, without the verifier. In the index's thread."""
+        retriever = self._retriever()
+        asked = asked_stems(question, retriever.vocabulary, index) if found else {}
+        recalled = (
+            recall(asked, found, vocabulary=retriever.vocabulary, index=index, verifier=verifier)
+            if verifier is not None
+            else ()
+        )
+        passages = [passage for one in recalled if (passage := as_passage(one)) is not None]
+        return Grounds(
+            retriever.retrieve(index, question, attachment, near=near, past=shares(recalled)),
+            None,
+            index.release(),
+            "" if index.count() else self._missing(),
+            past=tuple(passages[:_MOST_PAST_PASSAGES]),
+        )
 
     async def _current(self) -> tuple[Verifier, OptionTree]:
         async with self._making:
@@ -96,4 +148,10 @@ def _verifier(index: IndexReader) -> tuple[Verifier, OptionTree]:
     # NixOS' own options come first, so that of two with one name theirs is kept.
     options.sort(key=lambda option: option.origin != "nixos")
     tree = OptionTree(options)
-    return Verifier(tree, Renames(load_renamed()), index.release() or ""), tree
+    # What this machine's own lists were seen to rename comes last: it is surer than our table.
+    renames = Renames([*load_renamed(), *(_row(rename) for rename in index.renames())])
+    return Verifier(tree, renames, index.release() or ""), tree
+
+
+def _row(rename: Rename) -> Renamed:
+    return Renamed(split_name(rename.old) or (rename.old,), split_name(rename.new), rename.release)

@@ -77,10 +77,11 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
     ``asked`` are stems, the most telling first. What is shared counts the more, the rarer it is.
     """
     scores: dict[int, float] = {}
-    for stem in unique(asked)[:_MOST_STEMS]:
+    # Letters and digits only, as all stems are: nothing that a person wrote reaches FTS5's query language.
+    for stem in [one for one in unique(asked) if one.isalnum()][:_MOST_STEMS]:
         rows = connection.execute(
             "SELECT rowid FROM past_answers_text WHERE past_answers_text MATCH ? ORDER BY rowid DESC LIMIT ?",
-            (f'question : {_quoted(stem)} AND reader : ({_quoted(_asker(uid))} OR "all")', _MOST_OF_A_STEM),
+            (f'question : "{stem}" AND reader : ("{_asker(uid)}" OR "all")', _MOST_OF_A_STEM),
         )
         having = [int(number) for (number,) in rows]
         weight = math.log((_MOST_OF_A_STEM + 1) / len(having)) if having else 0.0
@@ -114,7 +115,3 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
 
 def _asker(uid: int) -> str:
     return f"u{uid}"
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"'
