@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.pasted import looks_pasted, reduced, telling_lines
@@ -32,6 +32,9 @@ _CORRECTED_WEIGHT = 0.8
 _PHRASE_WEIGHT = 0.9
 _WEAK_FACTOR = 0.35
 _MOST_TERMS = 24
+_LEAST_BEGINNING = 5
+# What is read of a question: the rest of a longer one is hardly its subject, and each unknown word costs a search.
+_MOST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +147,25 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
         _add_synonyms(variants, tuple(stems[at : at + length]), vocabulary, _PHRASE_WEIGHT)
         terms[" ".join(stems[at : at + length])] = Term(" ".join(stems[at : at + length]), tuple(variants.items()))
         in_phrase.update(range(at, at + length))
+    translated = set[int]()
+    for at, length, meant in _foreign_phrases(found, language, vocabulary):
+        variants = {}
+        _add_translations(variants, meant, vocabulary)
+        terms[" ".join(found[at : at + length])] = Term(" ".join(found[at : at + length]), tuple(variants.items()))
+        translated.update(range(at, at + length))
     for at in said or range(len(found)):
+        if at in translated:
+            continue
         word, one = found[at], stems[at]
         variants = {}
-        for meant in _translated(word, language, vocabulary):
-            parts = tuple(stem(part) for part in words(meant))
-            for part in parts:
-                variants.setdefault(part, _TRANSLATED_WEIGHT)
-            for phrase in {parts, *((part,) for part in parts)}:
-                _add_synonyms(variants, phrase, vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
+        _add_translations(variants, _translated(word, language, vocabulary), vocabulary)
         if at not in in_phrase:
             _add_synonyms(variants, (one,), vocabulary, _VARIANT_WEIGHT)
         for start in (at - 1, at):
             if 0 <= start < len(stems) - 1 and frequencies.get(_joined(stems, start)):
                 variants.setdefault(_joined(stems, start), 1.0)
+        if not frequencies.get(one) and not variants:
+            _add_translations(variants, _translated_from_any(word, vocabulary), vocabulary)
         if not frequencies.get(one) and not variants:
             for near in nearest(word):
                 variants.setdefault(stem(near), _CORRECTED_WEIGHT)
@@ -189,6 +197,39 @@ def _add_synonyms(into: dict[str, float], phrase: tuple[str, ...], vocabulary: V
         into.setdefault(meant, weight)
 
 
+def _add_translations(into: dict[str, float], translations: Sequence[str], vocabulary: Vocabulary) -> None:
+    for meant in translations:
+        parts = tuple(stem(part) for part in words(meant))
+        for part in parts:
+            into.setdefault(part, _TRANSLATED_WEIGHT)
+        for phrase in {parts, *((part,) for part in parts)}:
+            _add_synonyms(into, phrase, vocabulary, _TRANSLATED_WEIGHT * _VARIANT_WEIGHT)
+
+
+def _foreign_phrases(
+    found: Sequence[str], language: str, vocabulary: Vocabulary
+) -> list[tuple[int, int, Sequence[str]]]:
+    """Where phrases of the question's language stand, the longest first at each place, and their English words."""
+    lexicon = vocabulary.lexicons.get(language)
+    hits: list[tuple[int, int, Sequence[str]]] = []
+    at = 0
+    while lexicon is not None and at < len(found):
+        longest = min(lexicon.longest_phrase, len(found) - at)
+        length = next((n for n in range(longest, 1, -1) if tuple(found[at : at + n]) in lexicon.phrases), 0)
+        if length:
+            hits.append((at, length, lexicon.phrases[tuple(found[at : at + length])]))
+        at += length or 1
+    return hits
+
+
+def _translated_from_any(word: str, vocabulary: Vocabulary) -> Sequence[str]:
+    """The translation of a word that no option has, from whichever language knows it: two words tell none yet."""
+    for lexicon in vocabulary.lexicons.values():
+        if found := lexicon.translate(word, least=_LEAST_BEGINNING):
+            return found
+    return ()
+
+
 def _translated(word: str, language: str, vocabulary: Vocabulary) -> Sequence[str]:
     lexicon = vocabulary.lexicons.get(language)
     return lexicon.translate(word) if lexicon is not None else ()
@@ -203,11 +244,11 @@ def _split(text: str, language: str, vocabulary: Vocabulary) -> list[str]:
             found.append(word)
             continue
         for run in re.findall(r"[a-z0-9]+|[^a-z0-9]+", word):
-            found.extend([run] if run.isascii() else _cut(run, lexicon.whole, lexicon.longest))
-    return found
+            found.extend([run] if run.isascii() else _cut(run, lexicon.parts, lexicon.longest))
+    return found[:_MOST_WORDS]
 
 
-def _cut(run: str, known: Mapping[str, object], longest: int) -> list[str]:
+def _cut(run: str, known: Set[str], longest: int) -> list[str]:
     found, at = [], 0
     while at < len(run):
         length = next((n for n in range(min(longest, len(run) - at), 0, -1) if run[at : at + n] in known), 0)

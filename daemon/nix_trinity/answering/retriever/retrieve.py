@@ -132,6 +132,7 @@ class Retriever:
         past: Mapping[str, float] | None = None,
     ) -> Gathered:
         """Everything that was found, not yet ranked."""
+        question, attachment = _encodable(question), _encodable(attachment)
         query = analyse(
             question,
             attachment,
@@ -195,6 +196,11 @@ class Retriever:
                     pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
                 if numbers:
                     break
+
+
+def _encodable(text: str) -> str:
+    # A lone surrogate is no character, and SQLite takes none.
+    return text.encode("utf-8", "replace").decode()
 
 
 def _asked_for(index: IndexReader, question: str) -> list[int]:

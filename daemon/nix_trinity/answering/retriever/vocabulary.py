@@ -27,17 +27,21 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """One language's words and their English ones: whole words, and beginnings of words, longest first."""
+    """One language's words and their English ones: whole words, beginnings of words, and phrases in words."""
 
     whole: Mapping[str, Sequence[str]]
     beginnings: Mapping[str, Sequence[str]]
+    phrases: Mapping[_Phrase, Sequence[str]]
+    parts: frozenset[str]
+    """Whole words and those of phrases: what a text without spaces is cut into."""
     longest: int
+    longest_phrase: int
 
-    def translate(self, word: str) -> Sequence[str]:
-        """The English words for ``word``; none when it is not known."""
+    def translate(self, word: str, *, least: int = 3) -> Sequence[str]:
+        """The English words for ``word``, by itself or its beginning of ``least`` letters; none when not known."""
         if word in self.whole:
             return self.whole[word]
-        for length in range(min(len(word), self.longest), 2, -1):
+        for length in range(min(len(word), self.longest), least - 1, -1):
             if word[:length] in self.beginnings:
                 return self.beginnings[word[:length]]
         return ()
@@ -88,9 +92,27 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 
 def _lexicon(entries: Mapping[str, Sequence[str]]) -> Lexicon:
-    whole = {folded(word): tuple(meant) for word, meant in entries.items() if not word.endswith("*")}
-    beginnings = {folded(word[:-1]): tuple(meant) for word, meant in entries.items() if word.endswith("*")}
-    return Lexicon(whole, beginnings, max((len(word) for word in (*whole, *beginnings)), default=0))
+    whole: dict[str, Sequence[str]] = {}
+    beginnings: dict[str, Sequence[str]] = {}
+    phrases: dict[_Phrase, Sequence[str]] = {}
+    for key, meant in entries.items():
+        # A question is split by the same function, so that a word with a hyphen is a phrase in it too.
+        said = tuple(words(key.removesuffix("*")))
+        if len(said) == 1:
+            (beginnings if key.endswith("*") else whole)[said[0]] = tuple(meant)
+        elif said and key.endswith("*") and " " not in key:
+            beginnings[said[0]] = tuple(meant)
+        elif said:
+            phrases[said] = tuple(meant)
+    parts = frozenset(whole).union(*phrases)
+    return Lexicon(
+        whole,
+        beginnings,
+        phrases,
+        parts,
+        longest=max((len(word) for word in (*parts, *beginnings)), default=0),
+        longest_phrase=max((len(phrase) for phrase in phrases), default=1),
+    )
 
 
 def _phrases(by_language: Mapping[str, Sequence[str]]) -> frozenset[str]:

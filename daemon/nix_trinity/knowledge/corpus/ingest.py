@@ -21,7 +21,7 @@ import apsw
 from nix_trinity.errors import CorpusError
 
 # Counted up when what is made of a file changes, so that unchanged files are indexed anew.
-_FORM = "1"
+_FORM = "2"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,13 @@ _LONGEST_WORD = 64
 
 
 def folded(text: str) -> str:
-    """``text`` in lower case and without accents, in the compatibility form."""
+    """``text`` in lower case and without accents, in the composed compatibility form."""
     if text.isascii():
         return text.lower()
     split = unicodedata.normalize("NFKD", text)
-    # Marks are dropped after Latin, Greek and Cyrillic letters only: elsewhere they are part of the letter.
-    return "".join(c for c in split if not "\u0300" <= c <= "\u036f").lower()
+    # Marks are dropped after Latin, Greek and Cyrillic letters only. Elsewhere they are part of the letter, and have to
+    # be one with it again: a Japanese or Korean word falls apart at them.
+    return unicodedata.normalize("NFC", "".join(c for c in split if not "\u0300" <= c <= "\u036f")).lower()
 
 
 @functools.cache
