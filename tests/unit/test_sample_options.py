@@ -14,10 +14,13 @@ import pytest
 import tree_sitter_nix
 from tree_sitter import Language, Parser
 
+from nix_trinity.knowledge.corpus.notes import parse_note
 from nix_trinity.knowledge.corpus.options_json import parse_options, release_of
 from nix_trinity.knowledge.redaction import redact
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample-options.json"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "tests" / "data" / "sample-options.json"
+NOTES = ROOT / "modelfiles" / "notes"
 ENTRIES: dict[str, dict[str, Any]] = json.loads(SAMPLE.read_text(encoding="utf-8"))
 FACTS = ("loc", "type", "default", "readOnly", "declarations")
 MOST_SHARED_WORDS = 6
@@ -44,7 +47,7 @@ def real(data_dir: Path) -> dict[str, dict[str, Any]]:
 def test_it_is_read_as_the_real_list_is() -> None:
     options = parse_options(SAMPLE.read_bytes(), file=SAMPLE.name, origin="nixos")
     assert [option.name for option in options] == list(ENTRIES)
-    assert len(options) >= 220
+    assert len(options) >= 420
     assert release_of(options) == "25.05"
 
 
@@ -83,6 +86,16 @@ def test_examples_are_valid_nix_and_hold_no_secret() -> None:
         text = entry.get("example", {"text": "null"})["text"]
         assert not parser.parse(text.encode()).root_node.has_error, name
         assert redact(f"{name} = {text};").count == 0, name
+
+
+def test_every_option_that_a_note_names_is_there(real: dict[str, dict[str, Any]]) -> None:
+    # Settings below a freeform option (nixpkgs.config.allowUnfree) are in neither list.
+    named = {
+        name: file.name for file in NOTES.glob("*.md") for name in parse_note(file.read_bytes(), file=file.name).options
+    }
+    known = {name: file for name, file in named.items() if name in real}
+    assert len(known) >= 300
+    assert {name: file for name, file in known.items() if name not in ENTRIES} == {}
 
 
 def test_its_facts_are_those_of_the_real_list(real: dict[str, dict[str, Any]]) -> None:
