@@ -11,6 +11,7 @@ from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
 from nix_trinity.knowledge.corpus.search import Candidate, Found, IndexReader
+from nix_trinity.knowledge.corpus.words import stems
 
 _BY_TEXT = 80
 _BY_MAIN_TEXT = 60
@@ -30,6 +31,10 @@ _MAY_ANSWER = 0.2
 _WILL_ANSWER = 0.5
 # BM25 below which a note only shares a common word with the question.
 _LEAST_NOTE_SCORE = 4.0
+# How well a note fits that says itself that this is how one asks for it.
+_ASKED_FIT = 0.9
+_LEAST_ASKED_TERMS = 2
+_LONGEST_ASKED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ class Retriever:
             nearest=lambda word: index.nearest_words(word),
         )
         terms = weighed(query, index)
-        notes = self._notes(index, query)
+        notes = self._notes(index, query, question)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = _Pool()
         asked = [] if attachment.strip() else _asked_for(index, question)
@@ -175,10 +180,13 @@ class Retriever:
         judged.sort(key=lambda pair: (pair[0], -pair[1].score, len(pair[1].option.path), pair[1].option.name))
         return [ranked for _, ranked in judged]
 
-    def _notes(self, index: IndexReader, query: Query) -> list[tuple[Found, float]]:
+    def _notes(self, index: IndexReader, query: Query, question: str) -> list[tuple[Found, float]]:
         """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
         triggered = index.notes_triggered(query.pasted) if query.pasted else []
         found = {note.id: (note, 1.0 if rank == 0 else 0.7) for rank, note in enumerate(triggered[:2])}
+        if len(query.terms) >= _LEAST_ASKED_TERMS and not query.pasted:
+            for note in index.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1):
+                found.setdefault(note.id, (note, _ASKED_FIT))
         by_text = index.passages_by_text(query.stems, kind="note", limit=_MOST_NOTES)
         for rank, note in enumerate(by_text):
             if note.score >= _LEAST_NOTE_SCORE:
@@ -224,13 +232,13 @@ def _add_relatives(index: IndexReader, asked: Sequence[int], pool: _Pool) -> Non
 
 
 def _add_by_text(index: IndexReader, terms: Sequence[WeighedTerm], pool: _Pool) -> None:
-    stems = _most_telling(terms)
-    by_text, main = index.options_by_text(stems, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
+    telling = _most_telling(terms)
+    by_text, main = index.options_by_text(telling, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
     for rank, number in enumerate(by_text):
         pool.add(number, text_rank=rank)
     for rank, number in enumerate(main):
         pool.add(number, main_rank=rank)
-    of_groups = index.options_of(index.groups_by_text(stems, limit=_BY_GROUP), limit=_OF_GROUP)
+    of_groups = index.options_of(index.groups_by_text(telling, limit=_BY_GROUP), limit=_OF_GROUP)
     for rank, numbers in enumerate(of_groups.values()):
         for number in numbers:
             pool.add(number, group_rank=rank)

@@ -193,6 +193,15 @@ class IndexReader:
             (_any_of(stems), kind, limit),
         )
 
+    def notes_asked(self, stems: Sequence[str], *, limit: int) -> list[Found]:
+        """The notes of which a way of asking has these stems in a row, best first by BM25."""
+        return self._found(
+            "SELECT passages.id, -bm25(passages_text) FROM passages_text"
+            " CROSS JOIN passages ON passages.id = passages_text.rowid"
+            " WHERE passages_text MATCH ? AND passages.kind = 'note' ORDER BY 2 DESC LIMIT ?",
+            (f"asked : {_any_of([' '.join(stems)])}", limit),
+        )
+
     def notes_triggered(self, text: str) -> list[Found]:
         """The notes of which a trigger stands in ``text``, the most telling first: that with the most to match."""
         if self._triggers is None:
