@@ -73,8 +73,10 @@ class Gathered:
     judged: Sequence[tuple[Candidate, dict[str, float]]]
     notes: tuple[Found, ...]
     manual: tuple[Found, ...]
-    asked: tuple[int, ...]
-    """The options of the very name that the question is, when it is nothing but a name."""
+    first: tuple[int, ...]
+    """The options that lead: of the very name that the question is, or of the note that it is asked by."""
+    is_name: bool
+    """Whether the question is nothing but an option's name."""
 
 
 class _Pool:
@@ -121,9 +123,9 @@ class Retriever:
         Call it in the index's thread (``Corpus.read``).
         """
         found = self.gather(index, question, attachment, near=near, past=past or {})
-        ranked = self.ranked(found.judged, first=found.asked)
+        ranked = self.ranked(found.judged, first=found.first)
         likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
-        if found.asked:
+        if found.is_name:
             likely = 1.0
         return Retrieved(found.query, tuple(ranked[:limit]), found.notes, found.manual, likely)
 
@@ -146,7 +148,8 @@ class Retriever:
             nearest=lambda word: index.nearest_words(word),
         )
         terms = weighed(query, index)
-        notes = self._notes(index, query, question)
+        asked_by = _asked_by(index, query, question)
+        notes = self._notes(index, query, asked_by)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = _Pool()
         asked = [] if attachment.strip() else _asked_for(index, question)
@@ -167,7 +170,10 @@ class Retriever:
             _add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
-        return Gathered(query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(asked))
+        first = asked or (_nearest_named(index, asked_by.options[0]) if asked_by and asked_by.options else [])
+        return Gathered(
+            query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), is_name=bool(asked)
+        )
 
     def ranked(
         self, gathered: Sequence[tuple[Candidate, dict[str, float]]], *, first: Sequence[int] = ()
@@ -180,13 +186,12 @@ class Retriever:
         judged.sort(key=lambda pair: (pair[0], -pair[1].score, len(pair[1].option.path), pair[1].option.name))
         return [ranked for _, ranked in judged]
 
-    def _notes(self, index: IndexReader, query: Query, question: str) -> list[tuple[Found, float]]:
+    def _notes(self, index: IndexReader, query: Query, asked_by: Found | None) -> list[tuple[Found, float]]:
         """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
         triggered = index.notes_triggered(query.pasted) if query.pasted else []
         found = {note.id: (note, 1.0 if rank == 0 else 0.7) for rank, note in enumerate(triggered[:2])}
-        if len(query.terms) >= _LEAST_ASKED_TERMS and not query.pasted:
-            for note in index.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1):
-                found.setdefault(note.id, (note, _ASKED_FIT))
+        if asked_by is not None:
+            found.setdefault(asked_by.id, (asked_by, _ASKED_FIT))
         by_text = index.passages_by_text(query.stems, kind="note", limit=_MOST_NOTES)
         for rank, note in enumerate(by_text):
             if note.score >= _LEAST_NOTE_SCORE:
@@ -219,6 +224,13 @@ def _asked_for(index: IndexReader, question: str) -> list[int]:
             if found:
                 return found
     return []
+
+
+def _asked_by(index: IndexReader, query: Query, question: str) -> Found | None:
+    """The note that has the whole question among its ways of asking; a single word is in too many."""
+    if query.pasted or len(query.terms) < _LEAST_ASKED_TERMS:
+        return None
+    return next(iter(index.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1)), None)
 
 
 def _add_relatives(index: IndexReader, asked: Sequence[int], pool: _Pool) -> None:
@@ -280,11 +292,12 @@ def _most_telling(terms: Sequence[WeighedTerm]) -> list[str]:
 
 def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) -> None:
     for place, name in enumerate(names[:12]):
-        parts = name.split(".")
-        # A freeform child is not in the list; its parent is.
-        for length in range(len(parts), 1, -1):
-            numbers = index.options_named(".".join(parts[:length]))
-            if numbers:
-                for number in numbers:
-                    pool.add(number, **{key: value * (1.0 if place < 3 else 0.6) for key, value in said.items()})
-                break
+        for number in _nearest_named(index, name):
+            pool.add(number, **{key: value * (1.0 if place < 3 else 0.6) for key, value in said.items()})
+
+
+def _nearest_named(index: IndexReader, name: str) -> list[int]:
+    """The options of a name, or of its nearest parent: a freeform child is not in the list."""
+    parts = name.split(".")
+    lengths = range(len(parts), min(len(parts), 2) - 1, -1)
+    return next((found for n in lengths if (found := index.options_named(".".join(parts[:n])))), [])
