@@ -162,9 +162,6 @@ def test_a_thousand_questions_to_a_dead_engine_are_kept_and_fill_no_journal(tmp_
         assert len(daemon.log.read_text().splitlines()) < 200
 
 
-@pytest.mark.xfail(
-    strict=True, reason="answering/pipeline.py: an answer from the search alone is a line of its own, never collapsed"
-)
 def test_answers_from_the_search_alone_fill_no_journal_either(tmp_path: Path) -> None:
     """c27: the same, where the search stands in for the engine; fewer, since each takes a search."""
     with ActivatedDaemon(tmp_path, ollama_url=NOWHERE, model=BASE) as daemon, ThreadPoolExecutor(4) as people:
@@ -274,11 +271,6 @@ def test_half_a_head_is_refused_in_time(half_open: dict[str, HalfOpen]) -> None:
     assert client.daemon.json("GET", "/v1/status")["queue"]["running"] == 0
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="api/server.py: the limit is set once a connection and given up after its first request; "
-    "uvicorn's own keep-alive limit ends with the first byte of the next one",
-)
 def test_half_a_second_head_on_a_kept_connection_is_refused_in_time(half_open: dict[str, HalfOpen]) -> None:
     client = half_open["second head"]
     client.wait()

@@ -156,7 +156,6 @@ def test_a_terminal_does_not_obey_an_answer(daemon: ActivatedDaemon, engine: Fak
     assert "\n\tand so on" in text, "line feeds and tabs are harmless"
 
 
-@pytest.mark.xfail(strict=True, reason="client/report.py: tell() writes control characters to a terminal as they are")
 def test_a_terminal_does_not_obey_an_error(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
     engine.chat = refuses(500, f"blob is damaged {MISCHIEF}")
     with Terminal(daemon, *ASK) as terminal:
@@ -165,9 +164,6 @@ def test_a_terminal_does_not_obey_an_error(daemon: ActivatedDaemon, engine: Fake
     assert OBEYED.findall(terminal.screen) == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="client/commands.py: _print() writes control characters to a terminal as they are"
-)
 @pytest.mark.parametrize("command", [("show",), ("history",)])
 def test_a_terminal_does_not_obey_what_was_kept(
     daemon: ActivatedDaemon, engine: FakeOllama, command: tuple[str, ...]

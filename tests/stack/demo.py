@@ -32,7 +32,7 @@ def main() -> int:
         folder = Path(name)
         with ActivatedDaemon(folder, ollama_url=url or _NOBODY, model=MODEL, config=_SHORT) as daemon:
             print(f"A socket waits at {daemon.socket}; the first connection starts the daemon.")
-            print("Its NixOS is a sample of 300 options; on NixOS they are those of the machine itself.\n")
+            print("Its NixOS is a sample of 426 options; on NixOS they are those of the machine itself.\n")
             print(f"$ ask-nix-guru {QUESTION}", flush=True)
             command = [str(BIN / "ask-nix-guru"), *QUESTION.split()]
             code = subprocess.run(command, env=daemon.environment, stdin=subprocess.DEVNULL, check=False).returncode
@@ -50,9 +50,7 @@ def main() -> int:
 def _engine() -> Iterator[str | None]:
     """A running Ollama's address; None where there is none, with the reason printed."""
     try:
-        if without_ollama():
-            raise StackError(f"{WITHOUT_OLLAMA}=1")
-        binary, gguf = ollama_binary.obtain(), chat_model.obtain().gguf
+        binary, gguf = _parts()
     except StackError as error:
         print(f"There is no Ollama here ({error}), so the daemon answers from the search alone.", flush=True)
         yield None
@@ -63,6 +61,12 @@ def _engine() -> Iterator[str | None]:
         print(f"It has the model {MODEL}: real, but far too small to be right by itself. What is right in its answer")
         print("comes from the options that it is given, and what it gets wrong is marked.")
         yield server.url
+
+
+def _parts() -> tuple[ollama_binary.OllamaBinary, Path]:
+    if without_ollama():
+        raise StackError(f"{WITHOUT_OLLAMA}=1")
+    return ollama_binary.obtain(), chat_model.obtain().gguf
 
 
 if __name__ == "__main__":

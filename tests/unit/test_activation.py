@@ -113,9 +113,6 @@ def test_a_descriptor_that_is_not_the_daemons_socket_is_refused(make: Callable[[
     assert not (tmp_path / "socket").exists()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="host/activation.py: set_inheritable and fstat on a closed descriptor end in a traceback"
-)
 @pytest.mark.parametrize("make", [None, good], ids=["none at all", "fewer than promised"])
 def test_a_descriptor_that_is_not_open_is_refused(make: Callable[[Path], int] | None, tmp_path: Path) -> None:
     descriptor = make(tmp_path) if make else None
@@ -178,11 +175,6 @@ def test_a_socket_in_use_is_left_to_its_owner(tmp_path: Path) -> None:
         client.connect(str(path))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=subprocess.TimeoutExpired,
-    reason="host/activation.py: _clear_stale waits for ever in connect() when the owner's backlog is full",
-)
 def test_a_socket_whose_owner_hangs_is_refused_too(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with closing(socket.socket(socket.AF_UNIX)) as owner, closing(socket.socket(socket.AF_UNIX)) as client:

@@ -272,10 +272,6 @@ def test_a_model_that_cannot_be_made_anew_leaves_the_old_one_in_use(changed: Act
     assert changed.ask("what is a flake").get("answer") == WHOLE
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="answering/role_models.py: check_all does not try again for a role that has a model and a problem",
-)
 def test_a_model_is_made_anew_as_soon_as_it_can_be(changed: ActivatedDaemon, stubborn: FakeOllama) -> None:
     """c10: nobody has to restart anything."""
     changed.ask("what is a flake")

@@ -6,7 +6,6 @@ import base64
 import hashlib
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from nix_trinity.answering.prompt import expected_tokens, most_tokens
 from tests.stack.server import OllamaServer
@@ -66,38 +65,13 @@ def counted(ollama_server: OllamaServer, chat_model: str) -> dict[str, int]:
     return {name: max(count(text) - stop, 0) for name, text in TEXTS.items()}
 
 
-MORE_THAN_COUNTED_ON = {
-    *("shell", "log", "Korean", "base64", "a hash", "numbers", "a store path"),
-    *("tabs and spaces", "punctuation", "letters apart"),
-}
-FEWER_THAN_EXPECTED = {"English"}
-
-
-def marked(wrong: set[str], reason: str) -> list[ParameterSet]:
-    """The names of all texts; those that are known to be estimated wrong are expected to fail."""
-    fails = pytest.mark.xfail(strict=True, reason=reason)
-    return [pytest.param(name, marks=[fails] if name in wrong else []) for name in TEXTS]
-
-
-@pytest.mark.parametrize(
-    "name",
-    marked(
-        MORE_THAN_COUNTED_ON,
-        "answering/prompt.py: most_tokens takes 2.5 characters a token for digits, signs and code too, which have 1 to 2",
-    ),
-)
+@pytest.mark.parametrize("name", TEXTS)
 def test_no_text_has_more_tokens_than_are_counted_on(counted: dict[str, int], name: str) -> None:
     """c01: what fits by our count fits by the engine's."""
     assert most_tokens(TEXTS[name]) >= counted[name]
 
 
-@pytest.mark.parametrize(
-    "name",
-    marked(
-        FEWER_THAN_EXPECTED,
-        "answering/prompt.py: expected_tokens takes 4.5 characters a token, where plain English has almost 6",
-    ),
-)
+@pytest.mark.parametrize("name", TEXTS)
 def test_no_text_has_fewer_tokens_than_are_expected(counted: dict[str, int], name: str) -> None:
     """c01: what the engine has seen whole is not taken to be cut."""
     assert expected_tokens(TEXTS[name]) <= counted[name] + JOINED

@@ -209,12 +209,14 @@ class Answering:
                 limits=self._limits,
                 syntax=self._syntax,
             )
+            degraded: EngineError | None = None
             started = _Start(running, record, session, chosen, notices)
             try:
                 await self._pass_on(line, running, record, started)
             except (EngineUnreachableError, ModelMissingError, EngineTimeoutError) as error:
                 if record.has_text or grounds.verifier is None:
                     raise
+                degraded = error
                 await self._search_only(grounds, running, record, started, error)
             else:
                 outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved))
@@ -225,7 +227,11 @@ class Answering:
                     await self._say_what_is_real(grounds, running, record)
         kept = await record.finish("answered")
         await running.put(record.ended(kept))
-        _log.info("answered", **record.summary())
+        if degraded is None:
+            _log.info("answered", **record.summary())
+        else:
+            # A warning, so that an engine that stays away is one line with a count, however much is asked.
+            _log.warning("answered by the search alone", code=degraded.stable_code, **record.summary())
 
     async def _pass_on(self, line: AnswerLine, running: RunningQuestion, record: Record, started: _Start) -> None:
         """Stream the answer; ``Started`` comes with its first words, or earlier when these take long."""

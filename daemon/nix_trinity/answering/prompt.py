@@ -20,6 +20,11 @@ from nix_trinity.errors import RequestError
 # Kept free below num_ctx, since one token too many makes Ollama drop whole messages.
 _MARGIN = 0.10
 _TOKENS_A_MESSAGE = 8
+# Words in letters of one case; whatever has digits in it (hashes, keys), which has a token for almost each
+# character; white space, but for the blank before a word, which is part of the word's token; signs.
+_PIECE = re.compile(
+    r"[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[a-z]+|[A-Z]+|\s\s+| (?![A-Za-z])|[^\S ]|[!-~]|[^\x00-\x7f]+|[\x00-\x1f\x7f]"
+)
 _RUN = re.compile(r"(.)\1{3,}|\s+", re.DOTALL)
 # Below this share of the expected count, the engine has not seen the whole prompt.
 _SEEN_SHARE = 0.75
@@ -34,15 +39,22 @@ _KNOWN = "What the options and notes of this very NixOS say"
 
 def most_tokens(text: str) -> int:
     """Over-estimate the tokens of ``text``: tests hold it above the real tokenizer's count."""
-    plain = sum(1 for character in text if character.isascii())
-    return math.ceil(plain / 2.5 + (len(text.encode("utf-8", "replace")) - plain) / 1.2)
+    return sum(_most_tokens_of(piece[0]) for piece in _PIECE.finditer(text))
+
+
+def _most_tokens_of(piece: str) -> int:
+    if not piece.isascii():
+        return len(piece.encode("utf-8", "replace"))
+    if piece.isalpha():
+        return math.ceil(len(piece) / (3 if piece.islower() else 1.5))
+    return math.ceil(len(piece) / 1.5) if piece.isspace() else len(piece)
 
 
 def expected_tokens(text: str) -> int:
     """Estimate on the low side the tokens of ``text``, for noticing that the engine has not seen all of it."""
     short = _RUN.sub(" ", text)
     plain = sum(1 for character in short if character.isascii())
-    return int(plain / 4.5 + (len(short) - plain) * 0.5)
+    return int(plain / 6 + (len(short) - plain) * 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +101,7 @@ class Budget:
 
     def halved(self) -> Budget:
         """The budget for a second try, after the engine found the first prompt too long."""
-        return Budget(
-            self.num_ctx - self.room // 2, self.prefix, self.answer, self.history // 2, self.passages // 2
-        )
+        return Budget(self.num_ctx - self.room // 2, self.prefix, self.answer, self.history // 2, self.passages // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,6 @@ class RoleModels:
             return known
         async with self._making:
             if role not in self._ready:
-                self._problems.pop(role, None)
                 try:
                     self._ready[role] = await self._looked_up(self.specs[role])
                 except EngineError as error:
@@ -87,7 +86,7 @@ class RoleModels:
         installed = await engine.list_models()
         for role, spec in self.specs.items():
             known, found = self._ready.get(role), _find(installed, spec.model)
-            if known is not None and (found is None or _version(found) != known.version):
+            if known is not None and (found is None or _version(found) != known.version or role in self._problems):
                 self.doubt(role)
             try:
                 await self.ready(role)
@@ -102,6 +101,7 @@ class RoleModels:
         if there is None and not has_base:
             raise _missing(spec, installed, engine.url)
         shown = await engine.show(spec.model) if there is not None else None
+        problem: EngineError | None = None
         if has_base and (shown is None or not _is_current(shown, spec, await engine.show(spec.base))):
             try:
                 await _make(engine, spec)
@@ -109,7 +109,7 @@ class RoleModels:
                 # The one that is there still answers, as it did before; the status says what is the matter.
                 if there is None or shown is None:
                     raise
-                self._problems[spec.role] = error
+                problem = error
             else:
                 there = _find(await engine.list_models(), spec.model)
                 shown = await engine.show(spec.model)
@@ -118,6 +118,11 @@ class RoleModels:
                 f"Ollama at {engine.url} made {spec.model} and then did not list it.",
                 "Another program may be removing models (services.ollama.syncModels must be false).",
             )
+        # Only now, so that a problem which lasts is shown while it is tried again.
+        if problem is None:
+            self._problems.pop(spec.role, None)
+        else:
+            self._problems[spec.role] = problem
         return _ready_model(spec, shown, _version(there))
 
 

@@ -45,6 +45,13 @@ class PeerProtocol(H11Protocol):
             self._closing_soon.cancel()
         super().connection_lost(exc)
 
+    def on_response_complete(self) -> None:
+        """See uvicorn: the next request on this connection has as long as the first."""
+        if self._closing_soon is not None:
+            self._closing_soon.cancel()
+        self._closing_soon = self.loop.call_later(_REQUEST_SECONDS, self._close_if_silent)
+        super().on_response_complete()
+
     def shutdown(self) -> None:
         """Let a connection whose request is still on its way bring it, for a moment."""
         if not self._has_request() and not self.transport.is_closing():
@@ -73,7 +80,7 @@ class PeerProtocol(H11Protocol):
         return cycle is not None
 
     def _close_if_silent(self) -> None:
-        if not self._has_request() and not self.transport.is_closing():
+        if (not self._has_request() or self.cycle.response_complete) and not self.transport.is_closing():
             self.send_400_response("no whole request came.")
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.health import EngineHealth
-from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.answering.retriever.embedding import Embedder
+from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.api import messages
 from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusStatus
 from nix_trinity.knowledge.store import KnowledgeStore

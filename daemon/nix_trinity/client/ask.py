@@ -8,7 +8,7 @@ import time
 
 from nix_trinity.client.arguments import read_arguments
 from nix_trinity.client.piped import piped_text
-from nix_trinity.client.report import checked, decoded, exit_code_of, refusal_of, tell
+from nix_trinity.client.report import checked, decoded, exit_code_of, harmless, refusal_of, tell
 from nix_trinity.client.wire import Refusal, cut_short, request, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
@@ -31,8 +31,6 @@ With 6 and 7 the answer comes from the search alone, where there are options to 
 QUESTION_ABOUT_INPUT = "What does this say, and what should I do?"
 _SOURCES_SHOWN = 4
 _LEVELS = ("beginner", "intermediate", "expert")
-# A terminal obeys these; an answer may quote a log that has them in it. Line feeds and tabs are harmless.
-_CONTROLS = dict.fromkeys([*(set(range(0x20)) - {9, 10}), *range(0x7F, 0xA0)], "\ufffd")
 
 
 def ask(given: list[str]) -> int:
@@ -109,7 +107,7 @@ def _show(blocks: Iterator[bytes]) -> int:
             if kind == "text":
                 text = str(event.get("text", ""))
                 last = text or last
-                sys.stdout.write(text.translate(_CONTROLS) if for_terminal else text)
+                sys.stdout.write(harmless(text) if for_terminal else text)
                 sys.stdout.flush()
                 continue
             if kind == "ended" and not last.endswith("\n"):
@@ -151,27 +149,26 @@ def _tell_about(event: dict[str, Any]) -> None:
         if kind == "queued":
             tell(f"waiting: position {event['position']}")
         elif kind == "started" and dim:
-            tell(f"\033[2m{event['model']} ({event['role_reason']})\033[0m")
+            tell(f"{event['model']} ({event['role_reason']})", dim=True)
         for notice in event.get("notices", ()):
             tell(f"note: {notice}")
         if kind == "ended":
-            tell(_grounds(event, dim))
+            tell(_grounds(event), dim=dim)
         if kind == "ended" and dim:
             seconds = f"{event['total_ms'] / 1000:.1f} s"
-            tell(f"\033[2mid {event['id']} · {seconds} · keep/judge with: nix-trinity good|bad|correct\033[0m")
+            tell(f"id {event['id']} · {seconds} · keep/judge with: nix-trinity good|bad|correct", dim=True)
     except (KeyError, TypeError):
         raise stranger() from None
 
 
-def _grounds(event: dict[str, Any], dim: bool) -> str:
+def _grounds(event: dict[str, Any]) -> str:
     """What the check came to, by which release, and the sources, in a line."""
     by = f" by the options of NixOS {event['options_release']}" if event["options_release"] else ""
     named = ", ".join(
         f"{source['name']} ({source['where']})" if source["where"] else source["name"]
         for source in event["sources"][:_SOURCES_SHOWN]
     )
-    line = f"{event['verdict']}{by}" + (f"; sources: {named}" if named else "")
-    return f"\033[2m{line}\033[0m" if dim else line
+    return f"{event['verdict']}{by}" + (f"; sources: {named}" if named else "")
 
 
 def _level(options: dict[str, str]) -> str | None:

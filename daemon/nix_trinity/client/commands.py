@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nix_trinity.client.arguments import quoted, read_arguments
-from nix_trinity.client.report import checked, decoded
+from nix_trinity.client.report import checked, decoded, harmless
 from nix_trinity.client.wire import Refusal, request, stranger
 
 
@@ -96,7 +96,7 @@ def _exchange_path(exchange: str) -> str:
 def _print(path: str, options: dict[str, str]) -> int:
     accept = "application/json" if "--json" in options else "text/plain"
     text = checked(request("GET", path, accept=accept)).body().decode("utf-8", "replace")
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
     return 0
 
 

@@ -34,10 +34,21 @@ def exit_code_of(code: object) -> int:
     return 0 if code is None else _EXIT_CODES.get(str(code), 1)
 
 
-def tell(message: str) -> None:
+# A terminal obeys these; an answer may quote a log that has them in it. Line feeds and tabs are harmless.
+_CONTROLS = dict.fromkeys([*(set(range(0x20)) - {9, 10}), *range(0x7F, 0xA0)], "\ufffd")
+
+
+def harmless(text: str) -> str:
+    """What a terminal may be sent: without the characters that it obeys."""
+    return text.translate(_CONTROLS)
+
+
+def tell(message: str, *, dim: bool = False) -> None:
     """Write a line to standard error, after all that was printed before it."""
     sys.stdout.flush()
-    sys.stderr.write(message + "\n")
+    if sys.stderr.isatty():
+        message = harmless(message)
+    sys.stderr.write((f"\033[2m{message}\033[0m" if dim else message) + "\n")
     sys.stderr.flush()
 
 

@@ -51,7 +51,13 @@ def inherited_listener(environment: MutableMapping[str, str]) -> Listener | None
     if count < 1:
         return None
     for descriptor in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count):
-        os.set_inheritable(descriptor, False)
+        try:
+            os.set_inheritable(descriptor, False)
+        except OSError:
+            raise ConfigError(
+                f"The service manager announced {count} sockets (LISTEN_FDS), but descriptor {descriptor} is not open.",
+                "Start the daemon by its socket unit, or without LISTEN_FDS and LISTEN_PID.",
+            ) from None
     names = values["LISTEN_FDNAMES"].split(":") if values["LISTEN_FDNAMES"] else []
     index = names.index(SOCKET_NAME) if SOCKET_NAME in names else 0
     if count > 1 and SOCKET_NAME not in names:
@@ -146,8 +152,12 @@ def _clear_stale(path: str) -> None:
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # Or this would wait for ever for an owner that hangs and whose queue is full.
+        probe.setblocking(False)
         try:
             probe.connect(path)
+        except BlockingIOError:
+            pass
         except ConnectionRefusedError:
             Path(path).unlink(missing_ok=True)
             return
