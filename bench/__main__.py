@@ -11,8 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.corpora import unpacked_options
 from tests.stack import chat_model, ollama_binary
 from tests.stack.daemon_process import ActivatedDaemon
+from tests.stack.fake_ollama import BASE, FakeOllama, answers
 from tests.stack.server import OllamaServer
 
 MODEL = "smollm2:135m"
@@ -75,6 +77,21 @@ def added_delay(daemon: ActivatedDaemon, server: OllamaServer) -> tuple[float, f
     return statistics.median(ours), statistics.median(straight)
 
 
+def own_share(folder: Path) -> float:
+    """Median milliseconds to the first text, with a search over real options and an engine that answers at once."""
+    with FakeOllama() as engine:
+        engine.chat = answers("Yes.")
+        options = unpacked_options(folder)
+        with ActivatedDaemon(folder, ollama_url=engine.url, model=BASE, options=options) as daemon:
+            daemon.ask("What is a warm index?")
+            times = []
+            for number in range(RUNS):
+                body = json.dumps({"question": f"What does flake number {number} mean?", "role": "quick"}).encode()
+                unix = socket.socket(socket.AF_UNIX)
+                times.append(first_token(unix, str(daemon.socket), "/v1/ask", body, b'"event":"text"'))
+    return statistics.median(times)
+
+
 def main() -> None:
     """Measure and print."""
     binary, gguf = ollama_binary.obtain(), chat_model.obtain().gguf
@@ -90,14 +107,19 @@ def main() -> None:
         place = Path(folder) / "warm"
         place.mkdir()
         short = "[answering]\nanswer_tokens = 16"
-        with ActivatedDaemon(place, ollama_url=server.url, model=MODEL, config=short) as daemon:
+        # Without options: the same request goes to the engine, and each token is passed on as it comes.
+        with ActivatedDaemon(place, ollama_url=server.url, model=MODEL, config=short, options=None) as daemon:
             daemon.client("ask-nix-guru", "--role", "quick", "warm up")
             bare = milliseconds([sys.executable, "-S", "-c", "pass"], daemon.environment)
             status = milliseconds([client, "status"], daemon.environment)
             ours, straight = added_delay(daemon, server)
+        place = Path(folder) / "share"
+        place.mkdir()
+        share = own_share(place)
     print(f"thin client, status, warm daemon   {status:6.1f} ms  ({status / bare:.1f} times python3 -S -c pass)")
     print(f"activation to first byte of status {statistics.median(activations):6.1f} ms  (median of 5)")
     print(f"first token through the daemon     {ours:6.1f} ms  (straight: {straight:.1f} ms; median of {RUNS})")
+    print(f"with the search over real options  {share:6.1f} ms  of the daemon's own, the engine answering at once")
 
 
 if __name__ == "__main__":

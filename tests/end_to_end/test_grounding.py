@@ -186,14 +186,15 @@ def test_text_is_shown_sentence_by_sentence(daemon: ActivatedDaemon, engine: Fak
 
 
 def test_what_rests_on_nothing_says_so(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
-    engine.chat = no_form(answers("I am a cook."))
-    answer = daemon.ask("zxqv wvutsr?")
-    assert answer["verdict"] == "ungrounded"
-    assert any("Nothing was found" in notice for notice in answer["notices"])
+    engine.chat = no_form(answers("I am a cook from a small village."))
+    for question in ("zxqv wvutsr?", "How do I roll back to the previous generation?"):
+        answer = daemon.ask(question)
+        assert answer["verdict"] == "ungrounded", answer["sources"]
+        assert any("Nothing was found" in notice for notice in answer["notices"])
 
 
 def test_a_pasted_error_leads_to_its_note(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
-    engine.chat = answers("It refers to itself.")
+    engine.chat = answers("A definition needs its own value before that value exists, so the evaluation never ends.")
     paste = "building the system configuration...\nerror: infinite recursion encountered\n  at /nix/store/x.nix:3:4"
     answer = daemon.ask("why?", attachment=paste)
     assert not engine.chats[0].get("format")

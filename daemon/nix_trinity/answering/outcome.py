@@ -10,10 +10,14 @@ from nix_trinity.answering.grounding import Grounds
 from nix_trinity.answering.question import Source
 from nix_trinity.answering.verifier.findings import verdict as verdict_of
 from nix_trinity.knowledge.corpus.search import Found
+from nix_trinity.knowledge.corpus.words import stem, stems, words
 from nix_trinity.knowledge.option_tree import split_name
 from nix_trinity.knowledge.options import Option
 
 _MOST_SOURCES = 12
+_LEAST_WORD = 5
+# Of a note of ours, less than this stands in another one, for 99 of 100 pairs of them.
+_SAME_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: S
     ``ungrounded``: it was not checked, rests on nothing that was found, or no name in it exists. ``flagged``:
     something in it is wrong and marked. ``corrected``: a repair mended what was wrong. ``verified``: the rest.
     """
-    sources = _sources(grounds, check.names, notes)
+    sources = _sources(grounds, check, notes)
     if grounds.verifier is None:
         return Outcome("ungrounded", sources, (f"This answer was not checked. {grounds.problem}",))
     judged = verdict_of(check.checked)
@@ -46,20 +50,26 @@ def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: S
     return Outcome(judged, sources)
 
 
-def _sources(grounds: Grounds, names: Sequence[str], notes: Sequence[Found]) -> tuple[Source, ...]:
-    found = grounds.retrieved
+def _sources(grounds: Grounds, check: AnswerCheck, notes: Sequence[Found]) -> tuple[Source, ...]:
+    found, names = grounds.retrieved, check.names
     options = {one.option.name: one.option for one in found.options} if found is not None else {}
     sources = []
     for name in names:
         option = options.get(name) or _looked_up(grounds, name)
         if option is not None:
             sources.append(Source("option", option.name, ", ".join(option.declarations)))
-    # A note counts when the answer names one of its options, or when no option was found that answers by itself.
     for note in notes:
-        if set(note.options) & set(names) or (found is not None and (found.about_error or not found.confident)):
+        if set(note.options) & set(names) or _says_the_same(check.said, note):
             where = f"{note.file}#{note.anchor}" if note.anchor else note.file
             sources.append(Source(note.kind, note.title, where))
     return tuple({(source.kind, source.name): source for source in sources}.values())[:_MOST_SOURCES]
+
+
+def _says_the_same(answer: str, note: Found) -> bool:
+    """Whether most of what an answer says stands in a note: the share of its longer words' stems that do."""
+    said = {stem(word) for word in words(answer) if len(word) >= _LEAST_WORD}
+    there = set(stems(f"{note.title} {note.body}"))
+    return bool(said) and len(said & there) / len(said) >= _SAME_SHARE
 
 
 def _looked_up(grounds: Grounds, name: str) -> Option | None:
