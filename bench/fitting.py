@@ -27,25 +27,27 @@ class Example:
     right: Sequence[bool]
 
 
-def fitted(examples: Sequence[Example], steps: int = _STEPS) -> dict[str, float]:
-    """The weights that rank the right options of ``examples`` first."""
+def fitted(examples: Sequence[Example], *, fixed: Mapping[str, float]) -> dict[str, float]:
+    """The weights that rank the right options of ``examples`` first; those in ``fixed`` stay as they are."""
     names = sorted({name for example in examples for values in example.candidates for name in values})
     rows = [
         ([[values.get(name, 0.0) for name in names] for values in example.candidates], example.right)
         for example in examples
     ]
-    weights = [0.0] * len(names)
+    weights = [fixed.get(name, 0.0) for name in names]
+    free = [at for at, name in enumerate(names) if name not in fixed]
     moment, square = [0.0] * len(names), [0.0] * len(names)
-    for step in range(1, steps + 1):
+    for step in range(1, _STEPS + 1):
         gradient = [2 * _PENALTY * weight for weight in weights]
         for candidates, right in rows:
             _add_gradient(gradient, weights, candidates, right, 1 / len(rows))
         # Adam (Kingma and Ba 2015), since the features' scales differ.
-        for at, slope in enumerate(gradient):
+        for at in free:
+            slope = gradient[at]
             moment[at] = 0.9 * moment[at] + 0.1 * slope
             square[at] = 0.999 * square[at] + 0.001 * slope * slope
             corrected = moment[at] / (1 - 0.9**step), square[at] / (1 - 0.999**step)
-            weights[at] -= _RATE * corrected[0] / (math.sqrt(corrected[1]) + 1e-8) * (1 - 0.9 * step / steps)
+            weights[at] -= _RATE * corrected[0] / (math.sqrt(corrected[1]) + 1e-8) * (1 - 0.9 * step / _STEPS)
     return dict(zip(names, weights, strict=True))
 
 
@@ -73,11 +75,11 @@ def _product(left: Sequence[float], right: Sequence[float]) -> float:
     return sum(map(float.__mul__, left, right))
 
 
-def cross_validated(examples: Sequence[Example], *, folds: int) -> tuple[float, float]:
+def cross_validated(examples: Sequence[Example], *, folds: int, fixed: Mapping[str, float]) -> tuple[float, float]:
     """The shares of questions with a right option first and among five, each ranked by weights of the other folds."""
     first = among_five = 0
     for fold in range(folds):
-        weights = fitted([one for at, one in enumerate(examples) if at % folds != fold])
+        weights = fitted([one for at, one in enumerate(examples) if at % folds != fold], fixed=fixed)
         for example in examples[fold::folds]:
             place = _place(example, weights)
             first += place == 0

@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench import fitting
@@ -25,46 +25,63 @@ from bench.corpora import (
     retriever,
     unanswered_questions,
 )
+from bench.with_vectors import embedded
 from nix_trinity.answering.retriever.features import confidence_features
 from nix_trinity.answering.retriever.ranking import FILE_NAME, Ranking
-from nix_trinity.answering.retriever.retrieve import Retriever
+from nix_trinity.answering.retriever.retrieve import Gathered, Retriever
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.knowledge.corpus.corpus import Corpus
+
+Near = Mapping[str, Sequence[int]]
+"""For each question the options whose vectors are nearest."""
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval", description=__doc__)
     parser.add_argument("--fit", action="store_true", help="fit the weights on the project's own questions")
+    parser.add_argument("--vectors", action="store_true", help="with vectors too; the first time this takes minutes")
     parser.add_argument("--misses", action="store_true", help="list the project's own questions that miss")
-    parser.add_argument("--without-notes", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        async with indexed(Path(folder), with_notes=not given.without_notes) as corpus:
-            print(f"full index: {time.perf_counter() - began:.2f} s, unpacking included")
+        async with indexed(Path(folder)) as corpus:
+            print(f"full index, without vectors: {time.perf_counter() - began:.2f} s, unpacking included")
             began = time.perf_counter()
             await corpus.refresh()
             print(f"unchanged: {(time.perf_counter() - began) * 1e3:.0f} ms")
-            known = frozenset(option.name for option in await corpus.read(lambda index: index.all_options()))
             if given.fit:
-                await fit(corpus, known)
-            search = retriever()
-            await report("own questions", own_questions(), corpus, search, known, misses=given.misses)
-            await report("held-out questions", held_out_questions(), corpus, search, known, misses=False)
+                await fit(corpus, {})
+            await both(corpus, {}, "without vectors", misses=given.misses)
+    if given.vectors:
+        texts = [one.question for one in (*own_questions(), *held_out_questions())]
+        async with embedded([*texts, *unanswered_questions()]) as (corpus, near):
+            if given.fit:
+                await fit(corpus, near)
+            await both(corpus, near, "with vectors", misses=given.misses)
 
 
-async def fit(corpus: Corpus, known: frozenset[str]) -> None:
-    """Fit the weights, say what cross-validation makes of them, and write them."""
+async def both(corpus: Corpus, near: Near, how: str, *, misses: bool) -> None:
+    """Report on both sets of questions."""
     search = retriever()
+    known = frozenset(option.name for option in await corpus.read(lambda index: index.all_options()))
+    await report(f"own questions, {how}", own_questions(), corpus, search, known, near, misses=misses)
+    await report(f"held-out questions, {how}", held_out_questions(), corpus, search, known, near, misses=False)
+
+
+async def fit(corpus: Corpus, near: Near) -> None:
+    """Fit the weights, say what cross-validation makes of them, and write them.
+
+    With vectors only their own weight is fitted, so that the others serve a machine without them as well.
+    """
+    search = retriever()
+    known = frozenset(option.name for option in await corpus.read(lambda index: index.all_options()))
     gathered = []
     for question in own_questions():
         right = frozenset((*question.expected_options, *question.accept_also))
-        found = await corpus.read(
-            lambda index, question=question: search.gather(index, question.question, "")  # type: ignore[misc]
-        )
+        found = await _gathered(corpus, search, question.question, near)
         gathered.append((question.id, found, [is_right(one.option.name, right, known) for one, _ in found.judged]))
     for line in unanswered_questions():
-        found = await corpus.read(lambda index, line=line: search.gather(index, line, ""))  # type: ignore[misc]
+        found = await _gathered(corpus, search, line, near)
         gathered.append((line, found, [False] * len(found.judged)))
     usable = [
         fitting.Example(name, [values for _, values in found.judged], holds)
@@ -72,24 +89,32 @@ async def fit(corpus: Corpus, known: frozenset[str]) -> None:
         if any(holds)
     ]
     print(f"fitting on {len(usable)} of {len(gathered)} own questions: the others have none, or no right candidate")
-    one, five = fitting.cross_validated(usable, folds=5)
+    fixed = {name: weight for name, weight in search.weights.items() if name != "vector"} if near else {}
+    one, five = fitting.cross_validated(usable, folds=5, fixed=fixed)
     print(f"cross-validated over those: first {one:.0%}, among five {five:.0%}")
-    weights = fitting.fitted(usable)
-    fresh = Retriever(search.vocabulary, Ranking(weights, {}))
+    weights = fitting.fitted(usable, fixed=fixed or {"vector": search.weights.get("vector", 0.0)})
+    confident = search.confidence if near else _confidence(Retriever(search.vocabulary, Ranking(weights, {})), gathered)
+    path = modelfiles_dir() / FILE_NAME
+    path.write_text(fitting.as_toml(weights, confident), encoding="utf-8")
+    print(f"wrote {path.name}")
+
+
+def _confidence(search: Retriever, gathered: Sequence[tuple[str, Gathered, list[bool]]]) -> dict[str, float]:
     rows = []
     for _, found, holds in gathered:
         names = {one.option.name for (one, _), is_it in zip(found.judged, holds, strict=True) if is_it}
-        ranked = fresh.ranked(found.judged)
+        ranked = search.ranked(found.judged)
         rows.append((confidence_features(found.query, ranked), any(one.option.name in names for one in ranked[:5])))
-    confident = fitting.confidence(rows)
     for limit in (0.2, 0.5):
         kept, passed = fitting.shares_above(rows, limit, folds=5)
         print(
             f"likelihood of {limit}, cross-validated: reached by {kept:.0%} of the answered, {passed:.0%} of the others"
         )
-    path = modelfiles_dir() / FILE_NAME
-    path.write_text(fitting.as_toml(weights, confident), encoding="utf-8")
-    print(f"wrote {path.name}")
+    return fitting.confidence(rows)
+
+
+async def _gathered(corpus: Corpus, search: Retriever, text: str, near: Near) -> Gathered:
+    return await corpus.read(lambda index: search.gather(index, text, "", near=near.get(text, ())))
 
 
 async def report(
@@ -98,6 +123,7 @@ async def report(
     corpus: Corpus,
     search: Retriever,
     known: frozenset[str],
+    near: Near,
     *,
     misses: bool,
 ) -> None:
@@ -108,7 +134,9 @@ async def report(
         right = frozenset((*question.expected_options, *question.accept_also))
         began = time.perf_counter()
         found = await corpus.read(
-            lambda index, question=question: search.retrieve(index, question.question)  # type: ignore[misc]
+            lambda index, question=question: search.retrieve(  # type: ignore[misc]
+                index, question.question, near=near.get(question.question, ())
+            )
         )
         times.append((time.perf_counter() - began) * 1e3)
         names = [one.option.name for one in found.options]

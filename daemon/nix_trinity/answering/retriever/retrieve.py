@@ -108,6 +108,11 @@ class Retriever:
         """What each feature counts."""
         return self._ranking.weights
 
+    @property
+    def confidence(self) -> Mapping[str, float]:
+        """What speaks for an option answering at all."""
+        return self._ranking.confidence
+
     def retrieve(
         self,
         index: IndexReader,
