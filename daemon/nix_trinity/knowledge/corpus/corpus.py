@@ -154,10 +154,14 @@ class Corpus:
 
     def _unusable(self, error: apsw.Error) -> CorpusError:
         self._close()
+        remedy = f"It is made anew after: rm {self._path}; systemctl restart nix-trinity"
+        if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+            self._connection = self._made_anew(error)
+            # Nothing was seen yet of what the new one is made from.
+            self._seen = None
+            remedy = "It is damaged, and is made anew with the next question: ask again."
         return CorpusError(
-            f"The index {self._path} cannot be used: {error}. Nothing was searched.",
-            f"It is made anew after: rm {self._path}; systemctl restart nix-trinity",
-            code="search_failed",
+            f"The index {self._path} cannot be used: {error}. Nothing was searched.", remedy, code="search_failed"
         )
 
     def _refresh(self) -> tuple[str, ...]:
