@@ -334,16 +334,18 @@ def ask(folder: Path, question: str, past: PastSource, *, without: str = "") -> 
 FIREWALL = Past("f1", "let port 8080 through the firewall", "Use `networking.firewall.allowedTCPPorts`.", "25.05")
 
 
-def test_a_past_answer_is_given_last_and_speaks_for_its_options(tmp_path: Path) -> None:
+def test_a_past_answer_follows_the_best_options_and_speaks_for_its_own(tmp_path: Path) -> None:
     past = Past(
         "p1", "my TV box wants port 8080 open", "```nix\nnetworking.firewall.allowedTCPPorts = [ 8080 ];\n```", ""
     )
     grounds = ask(tmp_path, "the TV box wants port 8080, is it open?", source(past))
     assert grounds.retrieved is not None
-    given_texts = passages(grounds.retrieved, grounds.past)
-    assert given_texts[-1].startswith("Asked here before: my TV box wants port 8080 open\n")
-    assert "allowedTCPPorts = [ 8080 ];" in given_texts[-1]
-    assert [text for text in given_texts if "Asked here before" in text] == given_texts[-1:]
+    texts = passages(grounds.retrieved, grounds.past)
+    [place] = [at for at, text in enumerate(texts) if "Asked here before" in text]
+    assert place == 5, "below the five best options, above what is dropped first"
+    assert all(text.startswith("- ") for text in texts[:place])
+    assert texts[place].startswith("Asked here before: my TV box wants port 8080 open\n")
+    assert "allowedTCPPorts = [ 8080 ];" in texts[place]
     found = given_notes(grounds.retrieved, grounds.past)[-1]
     assert (found.kind, found.title, found.file) == ("past", "my TV box wants port 8080 open", "exchange p1")
     votes = {one.option.name: one.features["past"] for one in grounds.retrieved.options if one.features["past"]}
@@ -390,7 +392,7 @@ def test_two_at_most_and_shortened_by_whole_pieces(tmp_path: Path) -> None:
     grounds = ask(tmp_path, SSH, source(*found))
     assert len(grounds.past) == 2
     for passage in grounds.past:
-        assert len(passage.body) <= 901
+        assert len(passage.body) <= 501
         assert passage.body.startswith(ANSWER)
         assert passage.body.endswith(("do.…", "do. …"))
 

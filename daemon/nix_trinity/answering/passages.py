@@ -21,18 +21,16 @@ _LONGEST_TYPE = 160
 def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     """What the model is to know, the most telling first, so that what does not fit is dropped from the end.
 
-    ``past`` are past answers: they come last, since options and notes are what makes them true.
+    ``past`` are past answers: below the options that make them true, and above the notes, which are long. Below the
+    first note they fitted for 4 of the project's 170 own questions, above it for 162, at the usual 900 tokens.
     """
-    return [*_searched(retrieved), *(past_text(one) for one in past)]
-
-
-def _searched(retrieved: Retrieved) -> list[str]:
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
     given = [note_text(note) for note in given_notes(retrieved)]
     notes, manual = given[: len(retrieved.notes[:_MOST_NOTES])], given[len(retrieved.notes[:_MOST_NOTES]) :]
+    leading = [*options[:_LEADING_OPTIONS], *(past_text(one) for one in past)]
     if retrieved.about_error and notes:
-        return [notes[0], *options[:_LEADING_OPTIONS], *notes[1:], *manual]
-    return [*options[:_LEADING_OPTIONS], *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
+        return [notes[0], *leading, *notes[1:], *manual]
+    return [*leading, *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
 
 
 def given_notes(retrieved: Retrieved | None, past: Sequence[Found] = ()) -> list[Found]:

@@ -29,7 +29,7 @@ _MOST_NAMES = 12
 # What a word is worth that is everyday English, or that no option has.
 _WEAK = 0.35
 _LONGEST_QUESTION = 200
-_LONGEST_ANSWER = 900
+_LONGEST_ANSWER = 500
 
 
 @dataclass(frozen=True, slots=True)
