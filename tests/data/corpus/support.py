@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import json
 import lzma
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import apsw
+
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.retrieve import Retrieved, Retriever
 from nix_trinity.catalogue import modelfiles_dir
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import FILE_NAME, Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.search import IndexReader
 
 Result = TypeVar("Result")
 SAMPLES = Path(__file__).parent
@@ -69,6 +75,21 @@ async def searched(corpus: Corpus, question: str, attachment: str = "") -> Retri
 async def found(corpus: Corpus, question: str) -> list[str]:
     """The names of the options that the search finds, best first."""
     return [one.option.name for one in (await searched(corpus, question)).options]
+
+
+@functools.cache
+def real_index(data_dir: Path) -> IndexReader:
+    """An index over the real options and our notes, made once for all tests."""
+    folder = Path(tempfile.mkdtemp(prefix="nix-trinity-index-"))
+    atexit.register(shutil.rmtree, folder)
+    options = unpacked(data_dir / "nixos-options.json.xz", folder / "options.json")
+
+    async def made() -> None:
+        async with indexed(folder, CorpusPlaces(options=str(options), notes=(NOTES,))) as corpus:
+            assert corpus.problems == ()
+
+    run(made())
+    return IndexReader(apsw.Connection(str(folder / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY))
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

@@ -74,7 +74,7 @@ class Gathered:
     notes: tuple[Found, ...]
     manual: tuple[Found, ...]
     first: tuple[int, ...]
-    """The options that lead: of the very name that the question is, or of the note that it is asked by."""
+    """The options that lead: those that the question names, or that of the note that it is asked by."""
     is_name: bool
     """Whether the question is nothing but an option's name."""
 
@@ -175,7 +175,8 @@ class Retriever:
             _add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
-        first = asked or (_nearest_named(index, asked_by.options[0]) if asked_by and asked_by.options else [])
+        led_to = _nearest_named(index, asked_by.options[0]) if asked_by and asked_by.options else []
+        first = asked or led_to or _said_in(index, question, query)
         return Gathered(
             query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), is_name=bool(asked)
         )
@@ -229,6 +230,13 @@ def _asked_for(index: IndexReader, question: str) -> list[int]:
             if found:
                 return found
     return []
+
+
+def _said_in(index: IndexReader, question: str, query: Query) -> list[int]:
+    """The options whose very names the person wrote; those in a pasted error need not be at fault."""
+    if query.pasted == question:
+        return []
+    return [number for name in query.names if name in question for number in index.options_named(name)]
 
 
 def _asked_by(index: IndexReader, query: Query, question: str) -> Found | None:
