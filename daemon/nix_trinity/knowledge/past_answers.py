@@ -16,8 +16,8 @@ from nix_trinity.knowledge.corpus.words import stems, unique
 
 # A stem that more of a reader's past questions have tells little, so only the newest of them are looked at: the time
 # of a search does not grow with what is kept.
-_MOST_OF_A_STEM = 400
-_MOST_STEMS = 12
+_MOST_OF_A_STEM = 300
+_MOST_STEMS = 8
 _MOST_STEMS_KEPT = 200
 # What is looked at more closely, as a multiple of what is asked for.
 _LOOKED_AT = 4
