@@ -4,37 +4,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import importlib
 import os
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
-from nix_trinity.answering.answer_line import Limits
-from nix_trinity.answering.checking import SyntaxCheck
-from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.health import EngineHealth
-from nix_trinity.answering.pipeline import Answering
-from nix_trinity.answering.retriever import ranking, vocabulary
-from nix_trinity.answering.retriever.embedding import Embedder
-from nix_trinity.answering.retriever.retrieve import Retriever
+from nix_trinity.answering.pipeline import Answering, Answers
 from nix_trinity.answering.role_models import RoleModels
-from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
 from nix_trinity.api.access import Access
-from nix_trinity.api.messages import StatusReply
+from nix_trinity.api.messages import OptionsReply, StatusReply
 from nix_trinity.api.routes import Api
 from nix_trinity.api.server import Activity, UnixServer
 from nix_trinity.api.status import Facts, status_reply
-from nix_trinity.catalogue import load_catalogue, modelfiles_dir
+from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
 from nix_trinity.engines.protocol import Engine
 from nix_trinity.errors import StorageError, TrinityError
@@ -42,11 +34,14 @@ from nix_trinity.host.activation import Listener, inherited_listener, own_listen
 from nix_trinity.host.memory import total_memory_gib
 from nix_trinity.host.notify import ServiceManager
 from nix_trinity.host.release import nixos_release
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.store import KnowledgeStore
 from nix_trinity.logs import configure_logging
 from nix_trinity.roles import RoleSpec, role_specs, tier_name
+
+if TYPE_CHECKING:
+    # Loaded once it is needed: the first reply does not wait for it.
+    from nix_trinity.answering.assembly import Assembly
 
 _EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3), which systemd shows by name
 # The first reply comes before the engine's library is loaded, which takes longer than all the rest.
@@ -104,6 +99,7 @@ class _Daemon:
         self._began = time.monotonic()
         self._engine_instance: Engine | None = None
         self._engine_loading = asyncio.Lock()
+        self._chores: list[asyncio.Task[None]] = []
         release = nixos_release()
         self._facts = Facts(
             activated=listener.activated,
@@ -114,31 +110,22 @@ class _Daemon:
             engine_url=config.ollama.url,
         )
         self._store = KnowledgeStore(Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges)
-        self._corpus = Corpus(Path(config.state.directory), _places(config))
-        self._embedder = Embedder(
-            self._engine, self._corpus, model=config.corpus.embedding_model, busy=lambda: self._answering.active > 0
-        )
-        self._grounding = Grounding(self._corpus, _retriever, self._embedder)
         self._models = RoleModels(self._engine, specs)
         self._health = EngineHealth(self._engine, self._models)
+        self._admission = Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic)
+        self._assembly: Assembly | None = None
+        self._assembling = asyncio.Lock()
         self._answering = Answering(
-            engine=self._engine,
-            models=self._models,
+            answerer=self._answerer,
             store=self._store,
-            grounding=self._grounding,
-            syntax=_syntax_check(config.corpus.nix_instantiate),
-            admission=Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic),
-            limits=Limits(
-                config.answering.answer_tokens, config.answering.history_tokens, config.answering.passages_tokens
-            ),
-            nixos_release=release,
+            admission=self._admission,
             clock=time.monotonic,
             wall_clock=time.time,
         )
         api = Api(
             answering=self._answering,
             store=self._store,
-            grounding=self._grounding,
+            search=self._search,
             access=Access(config.access.users_group, config.access.operators_group),
             status_of=self._status,
         )
@@ -152,25 +139,21 @@ class _Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
-        chores = [
-            asyncio.create_task(self._open_store(), name="open the database"),
-            asyncio.create_task(self._corpus.refresh(first_after_seconds=_FIRST_PROBE_SECONDS), name="index"),
-            asyncio.create_task(self._embedder.run(), name="vectors"),
-            asyncio.create_task(self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS), name="probe"),
-            asyncio.create_task(self._feed_watchdog(), name="watchdog"),
-            asyncio.create_task(self._leave_when_idle(), name="idle exit"),
-        ]
-        for chore in chores:
-            chore.add_done_callback(self._chore_done)
+        self._do("open the database", self._open_store())
+        self._do("probe", self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
+        self._do("watchdog", self._feed_watchdog())
+        self._do("idle exit", self._leave_when_idle())
+        self._do("get ready", self._get_ready())
         try:
             await self._server.serve(self._listener)
         finally:
-            for chore in chores:
+            for chore in self._chores:
                 chore.cancel()
-            await asyncio.gather(*chores, return_exceptions=True)
+            await asyncio.gather(*self._chores, return_exceptions=True)
             await self._answering.cancel_all(_SHUTTING_DOWN)
             await self._store.close()
-            await self._corpus.close()
+            if self._assembly is not None:
+                await self._assembly.corpus.close()
             if self._engine_instance is not None:
                 await self._engine_instance.close()
             _log.info("stopped")
@@ -193,16 +176,47 @@ class _Daemon:
                 self._engine_instance = engine
             return self._engine_instance
 
+    async def _assembled(self) -> Assembly:
+        async with self._assembling:
+            if self._assembly is None:
+                # In a thread, as the engine's library is.
+                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.answering.assembly")
+                assembly: Assembly = module.assemble(
+                    self._config,
+                    engine=self._engine,
+                    models=self._models,
+                    store=self._store,
+                    admission=self._admission,
+                    nixos_release=self._facts.nixos_release,
+                    busy=lambda: self._answering.active > 0,
+                )
+                self._assembly = assembly
+                self._do("index", assembly.corpus.refresh())
+                self._do("vectors", assembly.embedder.run())
+            return self._assembly
+
+    async def _get_ready(self) -> None:
+        await asyncio.sleep(_FIRST_PROBE_SECONDS)
+        await self._assembled()
+
+    async def _answerer(self) -> Answers:
+        return (await self._assembled()).answerer
+
+    async def _search(self, words: str, limit: int) -> OptionsReply:
+        assembly = await self._assembled()
+        module = importlib.import_module("nix_trinity.api.options")
+        reply: OptionsReply = module.options_reply(await assembly.grounding.search(words, limit=limit))
+        return reply
+
     async def _status(self) -> StatusReply:
         return await status_reply(
             self._facts,
             uptime_seconds=time.monotonic() - self._began,
             health=self._health,
             models=self._models,
-            admission=self._answering.admission,
+            admission=self._admission,
             store=self._store,
-            corpus=self._corpus,
-            embedder=self._embedder,
+            assembly=self._assembly,
         )
 
     def _ready(self) -> None:
@@ -232,7 +246,8 @@ class _Daemon:
     async def _leave_when_idle(self) -> None:
         limit = self._facts.idle_timeout_seconds
         while limit > 0:
-            idle = 0.0 if self._answering.active or self._embedder.working else self._activity.idle_seconds()
+            working = self._assembly is not None and self._assembly.embedder.working
+            idle = 0.0 if self._answering.active or working else self._activity.idle_seconds()
             if idle >= limit:
                 self._leave(f"idle for {limit:g} s")
                 return
@@ -248,34 +263,16 @@ class _Daemon:
     def _end_answers(self) -> None:
         self._ending = asyncio.create_task(self._answering.cancel_all(_SHUTTING_DOWN), name="end answers")
 
+    def _do(self, name: str, chore: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(chore, name=name)
+        task.add_done_callback(self._chore_done)
+        self._chores.append(task)
+
     def _chore_done(self, chore: asyncio.Task[None]) -> None:
         # A chore that fails is a fault of ours: better a restart by the service manager than half a daemon.
         if not chore.cancelled() and chore.exception() is not None:
             _log.error("a chore failed", chore=chore.get_name(), exc_info=chore.exception())
             self._server.leave()
-
-
-def _places(config: Config) -> CorpusPlaces:
-    corpus = config.corpus
-    return CorpusPlaces(
-        options=corpus.options,
-        home_manager_options=corpus.home_manager_options,
-        manual=corpus.manual,
-        notes=(str(modelfiles_dir() / "notes"), *corpus.notes),
-    )
-
-
-@functools.cache
-def _retriever() -> Retriever:
-    folder = modelfiles_dir()
-    return Retriever(
-        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME), ranking.load_ranking(folder / ranking.FILE_NAME)
-    )
-
-
-def _syntax_check(configured: str) -> SyntaxCheck | None:
-    program = configured or shutil.which("nix-instantiate")
-    return functools.partial(parse_with_nix, program=Path(program)) if program else None
 
 
 _SHUTTING_DOWN = TrinityError(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nix_trinity.answering.checking import AnswerCheck
 from nix_trinity.answering.grounding import Grounds
-from nix_trinity.answering.question import Source
+from nix_trinity.answering.question import Outcome, Source
 from nix_trinity.answering.verifier.findings import verdict as verdict_of
 from nix_trinity.knowledge.corpus.search import Found
 from nix_trinity.knowledge.corpus.words import stem, stems, words
@@ -18,17 +17,6 @@ _MOST_SOURCES = 12
 _LEAST_WORD = 5
 # Of a note of ours, less than this stands in another one, for 99 of 100 pairs of them.
 _SAME_SHARE = 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The verdict and the sources of an answer."""
-
-    verdict: str
-    sources: tuple[Source, ...]
-    notices: tuple[str, ...] = ()
-    all_names_wrong: bool = False
-    """Whether the answer names options of which not one exists."""
 
 
 def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: Sequence[Found]) -> Outcome:

@@ -61,6 +61,17 @@ class Source(msgspec.Struct, frozen=True):
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the check of an answer came to: its verdict, sources, and what the person is to be told of it."""
+
+    verdict: str
+    sources: tuple[Source, ...]
+    notices: tuple[str, ...] = ()
+    all_names_wrong: bool = False
+    """Whether the answer names options of which not one exists."""
+
+
 class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
     """The answer is whole, and kept if ``kept`` says so. Times in milliseconds, tokens as the engine counted."""
 

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from nix_trinity.answering.generation import Generation
-from nix_trinity.answering.outcome import Outcome
-from nix_trinity.answering.question import Ended, Source
+from nix_trinity.answering.question import Ended, Outcome, Source
 from nix_trinity.errors import StorageError
 from nix_trinity.knowledge.exchanges import Exchange
 from nix_trinity.knowledge.store import KnowledgeStore

@@ -14,13 +14,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.question import Question
 from nix_trinity.api import http, messages, text
 from nix_trinity.api.access import Access
 from nix_trinity.api.openapi import describe
-from nix_trinity.api.options import options_reply
 from nix_trinity.api.stream import AnswerReply
 from nix_trinity.errors import AccessError, RequestError, TrinityError
 from nix_trinity.host.peer import Peer
@@ -36,7 +34,7 @@ class Api:
 
     answering: Answering
     store: KnowledgeStore
-    grounding: Grounding
+    search: Callable[[str, int], Awaitable[messages.OptionsReply]]
     access: Access
     status_of: Callable[[], Awaitable[messages.StatusReply]]
 
@@ -153,7 +151,7 @@ class Api:
             raise RequestError(
                 "There are no words to search for.", "For example: nix-trinity options ssh", code="question_empty"
             )
-        reply = options_reply(await self.grounding.search(words, limit=_limit(request.query_params.get("limit", "10"))))
+        reply = await self.search(words, _limit(request.query_params.get("limit", "10")))
         if http.wants_text(request):
             return http.text_response(text.options_text(reply))
         return http.json_response(reply)

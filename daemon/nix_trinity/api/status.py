@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.health import EngineHealth
-from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.api import messages
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusStatus
 from nix_trinity.knowledge.store import KnowledgeStore
+
+if TYPE_CHECKING:
+    # Loaded when the first question comes; status must not wait for it.
+    from nix_trinity.answering.assembly import Assembly
+    from nix_trinity.answering.retriever.embedding import Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,7 @@ async def status_reply(
     models: RoleModels,
     admission: Admission,
     store: KnowledgeStore,
-    corpus: Corpus,
-    embedder: Embedder,
+    assembly: Assembly | None,
 ) -> messages.StatusReply:
     """The status as of now."""
     log = await store.status()
@@ -59,12 +62,13 @@ async def status_reply(
         roles=tuple(_role(models, role) for role in models.specs),
         queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
         logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
-        corpus=_corpus(await corpus.status(), embedder),
+        corpus=await _corpus(assembly),
     )
 
 
-def _corpus(found: CorpusStatus | None, embedder: Embedder) -> messages.CorpusStatus:
-    vectors = _vectors(embedder)
+async def _corpus(assembly: Assembly | None) -> messages.CorpusStatus:
+    found = await assembly.corpus.status() if assembly is not None else None
+    vectors = _vectors(assembly.embedder) if assembly is not None else None
     if found is None:
         return messages.CorpusStatus("indexing", None, 0, 0, 0, vectors, ())
     state = "ready" if found.options else "missing"

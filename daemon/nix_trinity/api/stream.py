@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from nix_trinity.answering.pipeline import RunningQuestion
 from nix_trinity.answering.question import Ended, Event, Started, Text
+from nix_trinity.answering.running import RunningQuestion
 from nix_trinity.api.http import detail, error_response, json_response
 from nix_trinity.api.messages import Answer, ErrorEvent
 from nix_trinity.errors import TrinityError

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.query import Query
 from nix_trinity.knowledge.corpus.search import Candidate
-from nix_trinity.knowledge.corpus.words import stem
 from nix_trinity.knowledge.options import Option
 
-# Words that nearly every name has: they tell nothing of what an option is about.
-_EMPTY = frozenset(
-    stem(word) for word in ("services", "programs", "enable", "settings", "config", "extra", "options", "name")
-)
+# Stems that nearly every name has: they tell nothing of what an option is about.
+_EMPTY = frozenset(("servic", "program", "enabl", "set", "config", "extra", "option", "name"))
 # What most services have and a question rarely means unless it says so.
 _PLUMBING = frozenset(
     ("package", "user", "group", "dataDir", "stateDir", "configFile", "environmentFile", "extraOptions", "extraArgs")

@@ -7,7 +7,6 @@ sync at every write, and is simply made anew when it is damaged. Where nothing c
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,21 +77,14 @@ class Corpus:
         self._connection: apsw.Connection | None = None
         self._reader: IndexReader | None = None
         self._vectors: VectorTable | None = None
-        self._wanted = asyncio.Event()
         self._refreshed = asyncio.Event()
         self._seen: object = None
         self.generation = 0
         """Counted up when the index changed: what was made from it before is outdated."""
         self.problems: tuple[str, ...] = ()
 
-    async def refresh(self, *, first_after_seconds: float = 0.0) -> None:
-        """Index what changed, once somebody wants to read or the time is over.
-
-        What cannot be used is logged, and told by :attr:`problems`; it never raises.
-        """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(first_after_seconds):
-                await self._wanted.wait()
+    async def refresh(self) -> None:
+        """Index what changed. What cannot be used is logged, and told by :attr:`problems`; it never raises."""
         try:
             self._seen = _looks(self._places)
             self.problems = await asyncio.get_running_loop().run_in_executor(self._worker, self._refresh)
@@ -104,7 +96,6 @@ class Corpus:
 
         :raises CorpusError: the index cannot be read; nothing was searched.
         """
-        self._wanted.set()
         await self._refreshed.wait()
         if _looks(self._places) != self._seen:
             # A nixos-rebuild since: what is true now is not what was indexed.

@@ -1,0 +1,211 @@
+"""From a question to its answer: redact, route, retrieve, prompt, engine, check; and what to say when no model can.
+
+The order of the steps and what each hands on is all that stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import structlog
+
+from nix_trinity.answering.admission import Admission
+from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits, first_of, stopped
+from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
+from nix_trinity.answering.fencing import looks_like_injection
+from nix_trinity.answering.grounding import Grounding, Grounds
+from nix_trinity.answering.outcome import outcome_of
+from nix_trinity.answering.passages import given_notes
+from nix_trinity.answering.prompt import Situation, Turn
+from nix_trinity.answering.question import Question, Queued, Text
+from nix_trinity.answering.record import Record
+from nix_trinity.answering.role_models import EngineSource, RoleModels
+from nix_trinity.answering.router import Route, RoutingContext, route
+from nix_trinity.answering.running import RunningQuestion
+from nix_trinity.answering.search_answer import search_answer
+from nix_trinity.answering.start import Start
+from nix_trinity.errors import EngineError, EngineTimeoutError, EngineUnreachableError, ModelMissingError
+from nix_trinity.knowledge.exchanges import new_id
+from nix_trinity.knowledge.redaction import redact
+from nix_trinity.knowledge.store import KnowledgeStore
+
+_MOST_TURNS = 12
+# An engine that refuses does so at once; until then the answer may still be a plain HTTP error.
+_FIRST_LOOK_SECONDS = 0.25
+
+_log = structlog.get_logger("answering")
+
+
+class Answerer:
+    """Everything that an answer needs, put together once."""
+
+    def __init__(
+        self,
+        *,
+        engine: EngineSource,
+        models: RoleModels,
+        store: KnowledgeStore,
+        grounding: Grounding,
+        syntax: SyntaxCheck | None,
+        admission: Admission,
+        limits: Limits,
+        nixos_release: str | None,
+    ) -> None:
+        self._engine = engine
+        self._models = models
+        self._store = store
+        self._grounding = grounding
+        self._syntax = syntax
+        self._admission = admission
+        self._limits = limits
+        self._nixos_release = nixos_release
+
+    async def answer(self, question: Question, running: RunningQuestion, record: Record) -> None:
+        """See :class:`~nix_trinity.answering.pipeline.Answers`.
+
+        :raises TrinityError: the question cannot be answered.
+        """
+        # In a thread, since a megabyte of pasted log takes the redactor a noticeable part of a second. Not to be
+        # interrupted: a question that is cancelled meanwhile is still a row, and a row is redacted.
+        work = asyncio.create_task(
+            asyncio.to_thread(lambda: (redact(question.text), redact(question.attachment))), name="redact"
+        )
+        try:
+            text, attachment = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            text, attachment = await work
+            record.begin(uid=question.uid, interface=question.interface, question=text.text, attachment=attachment.text)
+            raise
+        record.begin(
+            uid=question.uid,
+            interface=question.interface,
+            question=text.text,
+            attachment=attachment.text,
+            level=question.level,
+            nixos_release=self._nixos_release,
+            learnable=not looks_like_injection(f"{text.text}\n{attachment.text}"),
+        )
+        session, turns, last_role = await self._session(question)
+        chosen = _with_session(
+            route(text.text, RoutingContext(question.level, attachment.text, question.role)), last_role
+        )
+        record.routed(session, chosen.role, chosen.reason)
+        notices = _redaction_notices(text.count + attachment.count)
+
+        async def on_wait(position: int) -> None:
+            await running.put(Queued(running.id, position))
+
+        async with self._admission.place(on_wait):
+            record.admitted()
+            grounds = await self._grounding.grounds(text.text, attachment.text)
+            line = AnswerLine(
+                Asked(
+                    text.text,
+                    attachment.text,
+                    chosen.role,
+                    Situation(question.level, question.local_time, self._nixos_release),
+                    turns,
+                    grounds,
+                ),
+                engine=self._engine,
+                models=self._models,
+                limits=self._limits,
+                syntax=self._syntax,
+            )
+            degraded: EngineError | None = None
+            started = Start(running, record, session, chosen, notices)
+            try:
+                await self._pass_on(line, running, record, started)
+            except (EngineUnreachableError, ModelMissingError, EngineTimeoutError) as error:
+                if record.has_text or grounds.verifier is None:
+                    raise
+                degraded = error
+                await self._search_only(grounds, running, record, started, error)
+            else:
+                outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved))
+                record.came_to(outcome, grounds.release)
+                if line.main is not None:
+                    record.check_seen(line.main, line.answer_tokens)
+                if outcome.all_names_wrong:
+                    await self._say_what_is_real(grounds, running, record)
+        kept = await record.finish("answered")
+        await running.put(record.ended(kept))
+        if degraded is None:
+            _log.info("answered", **record.summary())
+        else:
+            # A warning, so that an engine that stays away is one line with a count, however much is asked.
+            _log.warning("answered by the search alone", code=degraded.stable_code, **record.summary())
+
+    async def _pass_on(self, line: AnswerLine, running: RunningQuestion, record: Record, started: Start) -> None:
+        """Stream the answer; ``Started`` comes with its first words, or earlier when these take long."""
+        async with aclosing(line.pieces()) as pieces:
+            first: asyncio.Task[str] = asyncio.create_task(first_of(pieces))
+            try:
+                await asyncio.wait([first], timeout=_FIRST_LOOK_SECONDS)
+                if not first.done():
+                    await started.say(line)
+                piece = await first
+            finally:
+                await stopped(first)
+            record.first_token()
+            await started.say(line)
+            record.add(piece)
+            await running.put(Text(piece))
+            async for piece in pieces:
+                record.add(piece)
+                await running.put(Text(piece))
+        if line.cut_short is not None:
+            record.note(f"The answer could not be mended where it is marked: {line.cut_short.message}")
+
+    async def _search_only(
+        self, grounds: Grounds, running: RunningQuestion, record: Record, started: Start, error: EngineError
+    ) -> None:
+        """Answer from the search alone, and say why."""
+        check = AnswerCheck(grounds.verifier, self._syntax)
+        text = await check.add(search_answer(grounds))
+        await started.say_without_model(error)
+        record.first_token()
+        record.add(text)
+        record.degraded(error.stable_code)
+        await running.put(Text(text))
+        found = grounds.retrieved
+        notes = found.notes[:1] if found is not None else ()
+        record.came_to(outcome_of(grounds, check, repaired=False, notes=notes), grounds.release)
+
+    async def _say_what_is_real(self, grounds: Grounds, running: RunningQuestion, record: Record) -> None:
+        """After an answer of which no name exists, what the search finds: the person must not be left with it."""
+        if grounds.retrieved is None or not grounds.retrieved.confident:
+            return
+        text = (
+            "\n\n---\n\n⚠ The options that this answer names do not exist here, so do not use it. Instead:\n\n"
+            + search_answer(grounds)
+        )
+        record.add(text)
+        await running.put(Text(text))
+
+    async def _session(self, question: Question) -> tuple[str, list[Turn], str | None]:
+        """The session's name, its turns so far (oldest first), and the role that spoke last in it."""
+        session = question.session
+        if session is None and question.continues:
+            session = await self._store.last_session(question.uid)
+        if session is None:
+            return new_id(), [], None
+        past = await self._store.session_history(question.uid, session, limit=_MOST_TURNS)
+        turns = [Turn(exchange.question, exchange.answer) for exchange in past if not exchange.truncated]
+        return session, turns, past[-1].role if past else None
+
+
+def _with_session(chosen: Route, last_role: str | None) -> Route:
+    """Let a follow-up in which nothing stands out be answered by the role that spoke last."""
+    runner_up = chosen.scores[1][1] if len(chosen.scores) > 1 else 0.0
+    if chosen.forced or last_role is None or chosen.scores[0][1] - runner_up > 1.0:
+        return chosen
+    return Route(last_role, f"it follows up on what {last_role} answered", False, chosen.scores)
+
+
+def _redaction_notices(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    what = "1 secret was" if count == 1 else f"{count} secrets were"
+    return (f"{what} taken out of what you sent, before the model or any log saw it.",)

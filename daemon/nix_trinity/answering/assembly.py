@@ -1,0 +1,85 @@
+"""Put together what answers questions. Loaded apart from the daemon: it takes a tenth of a second, and status waits."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nix_trinity.answering.admission import Admission
+from nix_trinity.answering.answer_line import Limits
+from nix_trinity.answering.answerer import Answerer
+from nix_trinity.answering.checking import SyntaxCheck
+from nix_trinity.answering.grounding import Grounding
+from nix_trinity.answering.retriever import ranking, vocabulary
+from nix_trinity.answering.retriever.embedding import Embedder
+from nix_trinity.answering.retriever.retrieve import Retriever
+from nix_trinity.answering.role_models import EngineSource, RoleModels
+from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
+from nix_trinity.catalogue import modelfiles_dir
+from nix_trinity.config import Config
+from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.store import KnowledgeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """What answers questions, and what keeps it up to date. ``corpus.refresh`` and ``embedder.run`` are to be run."""
+
+    corpus: Corpus
+    embedder: Embedder
+    grounding: Grounding
+    answerer: Answerer
+
+
+def assemble(
+    config: Config,
+    *,
+    engine: EngineSource,
+    models: RoleModels,
+    store: KnowledgeStore,
+    admission: Admission,
+    nixos_release: str | None,
+    busy: Callable[[], bool],
+) -> Assembly:
+    """Build the objects; nothing is read yet. ``busy`` says whether questions are being answered."""
+    corpus = Corpus(Path(config.state.directory), _places(config))
+    embedder = Embedder(engine, corpus, model=config.corpus.embedding_model, busy=busy)
+    grounding = Grounding(corpus, _retriever, embedder)
+    limits = config.answering
+    answerer = Answerer(
+        engine=engine,
+        models=models,
+        store=store,
+        grounding=grounding,
+        syntax=_syntax_check(config.corpus.nix_instantiate),
+        admission=admission,
+        limits=Limits(limits.answer_tokens, limits.history_tokens, limits.passages_tokens),
+        nixos_release=nixos_release,
+    )
+    return Assembly(corpus, embedder, grounding, answerer)
+
+
+def _places(config: Config) -> CorpusPlaces:
+    corpus = config.corpus
+    return CorpusPlaces(
+        options=corpus.options,
+        home_manager_options=corpus.home_manager_options,
+        manual=corpus.manual,
+        notes=(str(modelfiles_dir() / "notes"), *corpus.notes),
+    )
+
+
+@functools.cache
+def _retriever() -> Retriever:
+    folder = modelfiles_dir()
+    return Retriever(
+        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME), ranking.load_ranking(folder / ranking.FILE_NAME)
+    )
+
+
+def _syntax_check(configured: str) -> SyntaxCheck | None:
+    program = configured or shutil.which("nix-instantiate")
+    return functools.partial(parse_with_nix, program=Path(program)) if program else None

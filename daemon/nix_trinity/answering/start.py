@@ -1,0 +1,55 @@
+"""The event that says which model answers, and why that role."""
+
+from __future__ import annotations
+
+from nix_trinity.answering.answer_line import AnswerLine
+from nix_trinity.answering.question import Started
+from nix_trinity.answering.record import Record
+from nix_trinity.answering.router import Route
+from nix_trinity.answering.running import RunningQuestion
+from nix_trinity.errors import EngineError
+
+
+class Start:
+    """Tells the reader once which model answers and why; notices come with it."""
+
+    def __init__(
+        self, running: RunningQuestion, record: Record, session: str, chosen: Route, notices: tuple[str, ...]
+    ) -> None:
+        self._running = running
+        self._record = record
+        self._session = session
+        self._chosen = chosen
+        self._notices = notices
+        self._said = False
+
+    async def say(self, line: AnswerLine) -> None:
+        """Say it when the model is known; the first time only."""
+        model = line.main.model if line.main is not None else None
+        if model is None or line.main is None or self._said:
+            return
+        await self._say(model.name, model.version, line.main.notices)
+
+    async def say_without_model(self, error: EngineError) -> None:
+        """Say that the search alone answers."""
+        await self._say("", "", (f"No model answers: {error.message} {error.hint}",))
+
+    async def _say(self, model: str, version: str, notices: tuple[str, ...]) -> None:
+        self._record.started(model or None, version or None)
+        if self._said:
+            for notice in notices:
+                self._record.note(notice)
+            return
+        self._said = True
+        chosen = self._chosen
+        await self._running.put(
+            Started(
+                self._running.id,
+                self._session,
+                chosen.role,
+                chosen.reason,
+                model,
+                version,
+                (*self._notices, *notices),
+            )
+        )
