@@ -16,7 +16,7 @@ import pytest
 from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.fake_ollama import BASE, FINE, Behaviour, Call, FakeOllama, Model, answers, in_turn, refuses
 
-PATIENCE = "first_token_timeout_seconds = 1.0\ntoken_gap_timeout_seconds = 1.0"
+PATIENCE = "first_token_timeout_seconds = 2.0\ntoken_gap_timeout_seconds = 2.0"
 WHOLE = "A flake is a folder with a lock file."
 NO_ROOM = "the request exceeds the available context size (4096 tokens), try increasing it"
 
