@@ -166,7 +166,7 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
                 variants.setdefault(_joined(stems, start), 1.0)
         if not frequencies.get(one) and not variants:
             _add_translations(variants, _translated_from_any(word, vocabulary), vocabulary)
-        if not frequencies.get(one) and not variants:
+        if not frequencies.get(one) and not variants and not _is_joined(found, at):
             for near in nearest(word):
                 variants.setdefault(stem(near), _CORRECTED_WEIGHT)
                 _add_synonyms(variants, (stem(near),), vocabulary, _CORRECTED_WEIGHT * _VARIANT_WEIGHT)
@@ -186,6 +186,11 @@ def _phrases(stems: Sequence[str], vocabulary: Vocabulary) -> list[tuple[int, in
             found.append((at, length))
         at += length or 1
     return found
+
+
+def _is_joined(found: Sequence[str], at: int) -> bool:
+    """Whether a word is what follows it, joined: ``sshserver`` before ``ssh``, ``server``. Its parts are searched."""
+    return any(found[at] == "".join(found[at + 1 : at + 1 + n]) for n in (2, 3, 4))
 
 
 def _joined(stems: Sequence[str], at: int) -> str:

@@ -25,6 +25,7 @@ _AROUND_NAME = " \t\r\n`'\"‘’“”?!,;:="
 _LONGEST_NAME = 300
 # Below the name itself, above what shares a parent further up only.
 _RELATIVE = 0.3
+_MOST_NAMED = 12
 # Cross-validated on our own questions (python -m bench.retrieval --fit): of those with a right option among the first
 # five 99 % reach the one and 58 % the other; of all others 69 % and 36 %.
 _MAY_ANSWER = 0.2
@@ -175,7 +176,8 @@ class Retriever:
             _add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
-        led_to = _nearest_named(index, asked_by.options[0]) if asked_by and asked_by.options else []
+        # A note with several options says which of them when; one with a single option has it for an answer.
+        led_to = _nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
         first = asked or led_to or _said_in(index, question, query)
         return Gathered(
             query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), is_name=bool(asked)
@@ -304,9 +306,10 @@ def _most_telling(terms: Sequence[WeighedTerm]) -> list[str]:
 
 
 def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) -> None:
-    for place, name in enumerate(names[:12]):
+    # All count the same: a note lists its options by the alphabet.
+    for name in names[:_MOST_NAMED]:
         for number in _nearest_named(index, name):
-            pool.add(number, **{key: value * (1.0 if place < 3 else 0.6) for key, value in said.items()})
+            pool.add(number, **said)
 
 
 def _nearest_named(index: IndexReader, name: str) -> list[int]:
