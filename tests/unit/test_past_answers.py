@@ -137,8 +137,28 @@ def test_a_question_cannot_say_that_it_is_for_others(tmp_path: Path) -> None:
             await keep(store, exchange("x", question="all u1001 reader : all"), verdict("good"))
             assert await ids(store, BOB, "all u1001 reader") == []
             assert await ids(store, ALICE, "all u1001 reader") == ["x"]
+            await keep(store, exchange("shared", question="Where is my printer?"), verdict("good", by=OPERATOR))
+            assert await ids(store, BOB, "all u1001") == [], "who it is for is not among what it says"
+            assert await ids(store, BOB, "printer") == ["shared"]
 
     asyncio.run(scenario())
+
+
+def test_other_peoples_exchanges_do_not_crowd_out_ones_own() -> None:
+    connection = apsw.Connection(":memory:")
+    migrate(connection)
+    for number in range(400):
+        uid = ALICE if number == 0 else BOB
+        rows.put_exchange(connection, exchange(str(number), uid=uid))
+        rows.put_feedback(connection, str(number), verdict("good", by=uid))
+        past_answers.refresh(connection, str(number))
+    assert [past.id for past in past_answers.accepted_like(connection, ALICE, stems(SSH), 8)] == ["0"]
+    # Even an index that is wrong about it gives nobody what is not theirs.
+    connection.execute("DELETE FROM past_answers WHERE exchange_id = '0'")
+    connection.execute("INSERT INTO past_answers (exchange_id, question, reader) VALUES ('0', 'printer', 'all')")
+    assert past_answers.accepted_like(connection, BOB, ["printer"], 8) == []
+    assert len(past_answers.accepted_like(connection, ALICE, ["printer"], 8)) == 1
+    connection.close()
 
 
 def test_an_exchange_that_is_written_again_is_indexed_again(tmp_path: Path) -> None:
@@ -155,13 +175,14 @@ def test_an_exchange_that_is_written_again_is_indexed_again(tmp_path: Path) -> N
 def test_the_nearest_question_comes_first_however_many_share_its_words(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with store_in(tmp_path) as store:
-            await keep(store, exchange("near", question="enable ssh"), verdict("good"))
             await keep(store, exchange("rare", question="enable ssh over wireguard"), verdict("good"))
             for number in range(120):
+                if number == 60:
+                    await keep(store, exchange("near", question="enable ssh"), verdict("good"))
                 longer = f"enable ssh on my machine number {number} with keys and nothing else"
                 await keep(store, exchange(f"far{number}", question=longer), verdict("good"))
             assert (await ids(store, ALICE, "wireguard ssh", limit=3))[0] == "rare"
-            assert len(await ids(store, ALICE, "enable ssh", limit=3)) == 3
+            assert (await ids(store, ALICE, "enable ssh"))[0] == "near"
 
     asyncio.run(scenario())
 

@@ -19,8 +19,8 @@ from nix_trinity.knowledge.corpus.words import stems, unique
 _MOST_OF_A_STEM = 300
 _MOST_STEMS = 8
 _MOST_STEMS_KEPT = 200
-# What is looked at more closely, as a multiple of what is asked for.
-_LOOKED_AT = 4
+# Of how many the length is looked at, as a multiple of what is asked for: many short questions share all they say.
+_LOOKED_AT = 32
 # Long answers say too much else to be anybody's answer again; they would also take long to check.
 _LONGEST_ANSWER = 8_000
 
