@@ -8,7 +8,7 @@ from itertools import pairwise
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _STORE_PATH = re.compile(r"/nix/store/[0-9a-z]{32}-([\w.+?=-]*)(?:/[^\s'\"’`:]*)?")
 _PATH = re.compile(r"(?<![\w.<])(?:~|\.{0,2})?/(?:[^\s'\"’`:,;()]+/)*[^\s'\"’`:,;()]*(?::\d+(?::\d+)?)?")
-_HASH = re.compile(r"\b(?:sha(?:1|256|512)[-:][0-9A-Za-z+/=]+|[0-9a-f]{16,}|[0-9a-df-np-sv-z]{32,})\b")
+_HASH = re.compile(r"\b(?:sha(?:1|256|512)[-:][0-9A-Za-z+/]+=*|(?:[0-9a-f]{16,}|[0-9a-df-np-sv-z]{32,})\b)")
 _NUMBER = re.compile(r"\b\d+(?:[.:]\d+)*\b")
 _STAMP = re.compile(r"^(?:[A-Z][a-z]{2} +\d+ [\d:]+ \S+ |\d{4}-\d\d-\d\d[T ][\d:.,+Z-]+ )")
 # A stack of where the evaluator was says nothing of the fault, and names options that are not at fault.
@@ -22,9 +22,12 @@ _TELLING = re.compile(
     r"|does not exist|missing|undefined|conflict|collision|mismatch|broken|unfree|insecure|timed? ?out|unable",
     re.IGNORECASE,
 )
-# The possessive ++ keeps it linear: a question of blanks alone is none to ponder over.
-_ERROR_LINE = re.compile(
-    r"^(?:[^\S\n]++|(?:error|warning)?:? )[^\n]*(?:error|failed|cannot)\b", re.IGNORECASE | re.MULTILINE
+# What Nix, systemd, Git and compilers begin a line with, or what stands indented below such a line. The possessive
+# quantifiers keep it linear: a question of blanks alone is none to ponder over.
+_ANNOUNCED = re.compile(
+    r"^[^\S\n]*+(?:error|fatal|fatal error|warning|evaluation warning|failed assertions):"
+    r"|^[^\S\n]++[^\n]*(?:error|failed|cannot)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 _MOST_LINES = 12
 _LONGEST_LINE = 400
@@ -51,4 +54,9 @@ def reduced(line: str) -> str:
 
 def looks_pasted(text: str) -> bool:
     """Whether ``text`` has an error in it and not only a question."""
-    return ("\n" in text.strip() or "error:" in text) and _ERROR_LINE.search(text) is not None
+    bare = _ANSI.sub("", text).strip()
+    if "\n" not in bare:
+        return re.search(r"\berror:", bare, re.IGNORECASE) is not None
+    if _ANNOUNCED.search(bare):
+        return True
+    return any(_STAMP.match(line) and _TELLING.search(line) for line in bare.splitlines())

@@ -79,10 +79,22 @@ Nearest = Callable[[str], Sequence[str]]
 """Says which words of the index a word may be a misspelling of."""
 
 
-def analyse(question: str, attachment: str, *, vocabulary: Vocabulary, known: Known, nearest: Nearest) -> Query:
-    """Read a question. ``attachment`` is what was piped in; errors may stand in the question too."""
-    pasted = attachment if attachment.strip() else question if looks_pasted(question) else ""
-    asked = _asked(question)
+def analyse(
+    question: str,
+    attachment: str,
+    *,
+    vocabulary: Vocabulary,
+    known: Known,
+    nearest: Nearest,
+    is_error: bool = False,
+) -> Query:
+    """Read a question. ``attachment`` is what was piped in; errors may stand in the question too.
+
+    ``is_error`` says that the question has a known error in it, whatever it looks like.
+    """
+    is_error = is_error or looks_pasted(question)
+    pasted = attachment if attachment.strip() else question if is_error else ""
+    asked = _asked(question) if is_error else question
     error = " ".join(reduced(line) for line in telling_lines(pasted)[:4]) if pasted else ""
     language = language_of(asked, vocabulary)
     names = tuple(unique(_names(question) + _names("\n".join(telling_lines(pasted)))))[:8]
@@ -117,8 +129,6 @@ def language_of(text: str, vocabulary: Vocabulary) -> str:
 
 def _asked(question: str) -> str:
     """The question without the lines of an error that was pasted into it."""
-    if not looks_pasted(question):
-        return question
     lines = question.splitlines()
     telling = set(telling_lines(question))
     kept = [line for line in lines if line.strip() not in telling]

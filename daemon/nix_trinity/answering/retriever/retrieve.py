@@ -152,6 +152,7 @@ class Retriever:
             vocabulary=self.vocabulary,
             known=lambda stems: index.frequencies(stems),
             nearest=lambda word: index.nearest_words(word),
+            is_error=not attachment.strip() and bool(index.notes_triggered(question)),
         )
         terms = weighed(query, index)
         asked_by = _asked_by(index, query, question)

@@ -57,8 +57,13 @@ def parse_note(data: bytes, *, file: str) -> Note:
 
 def trigger_matches(trigger: str, lines: Sequence[str]) -> bool:
     """Whether ``trigger`` stands in one of the case-folded ``lines``. Linear in their length."""
-    pieces = [piece for piece in trigger.casefold().split("*") if piece]
+    pieces = literal_pieces(trigger)
     return bool(pieces) and any(_in_order(pieces, line) for line in lines)
+
+
+def literal_pieces(trigger: str) -> list[str]:
+    """What of a trigger has to stand in a text, case-folded: a text that lacks one of these need not be read in lines."""
+    return [piece for piece in trigger.casefold().split("*") if piece]
 
 
 def literal_length(trigger: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
-from nix_trinity.knowledge.corpus.notes import literal_length, trigger_matches
+from nix_trinity.knowledge.corpus.notes import literal_length, literal_pieces, trigger_matches
 from nix_trinity.knowledge.corpus.words import name_stems
 from nix_trinity.knowledge.options import Option
 
@@ -211,10 +211,18 @@ class IndexReader:
                     "SELECT id, triggers FROM passages WHERE triggers <> '[]'"
                 )
             ]
-        lines = [line for line in text.casefold().splitlines() if line.strip()]
+        whole = text.casefold()
+        lines = list(dict.fromkeys(whole.splitlines()))
         matched = [
             (
-                max((literal_length(trigger) for trigger in triggers if trigger_matches(trigger, lines)), default=0),
+                max(
+                    (
+                        literal_length(trigger)
+                        for trigger in triggers
+                        if all(piece in whole for piece in literal_pieces(trigger)) and trigger_matches(trigger, lines)
+                    ),
+                    default=0,
+                ),
                 number,
             )
             for number, triggers in self._triggers
