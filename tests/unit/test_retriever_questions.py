@@ -74,7 +74,7 @@ def test_an_everyday_question_has_its_option_first(index: IndexReader, question:
         ("Zeitzone ändern", TIME_ZONE),
         ("Wie aktiviere ich Bluetooth?", BLUETOOTH),
         ("Wie öffne ich einen Port in der Firewall?", PORTS),
-        ("Rechnername festlegen", HOST_NAME),
+        ("Wie stelle ich meinen Rechnername ein?", HOST_NAME),
         ("Comment changer le fuseau horaire ?", TIME_ZONE),
         ("activer le bluetooth", BLUETOOTH),
         ("ouvrir un port du pare-feu", PORTS),

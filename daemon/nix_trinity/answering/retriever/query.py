@@ -167,6 +167,7 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
         if at in translated:
             continue
         word, one = found[at], stems[at]
+        guessed = False
         variants = {}
         _add_translations(variants, _translated(word, language, vocabulary), vocabulary)
         if at not in in_phrase:
@@ -180,8 +181,10 @@ def _terms(text: str, language: str, vocabulary: Vocabulary, known: Known, neare
             for near in nearest(word):
                 variants.setdefault(stem(near), _CORRECTED_WEIGHT)
                 _add_synonyms(variants, (stem(near),), vocabulary, _CORRECTED_WEIGHT * _VARIANT_WEIGHT)
+                # Words of another language that the lexicon lacks resemble English ones by chance.
+                guessed = language != "en"
         variants.pop(one, None)
-        weak = at in in_phrase or word in vocabulary.weak_words
+        weak = at in in_phrase or word in vocabulary.weak_words or guessed
         terms.setdefault(one, Term(one, tuple(variants.items()), _WEAK_FACTOR if weak else 1.0))
     return list(terms.values())
 
