@@ -134,11 +134,12 @@ def test_a_person_draws_on_their_own_and_on_what_an_operator_accepted(tmp_path: 
 def test_a_question_cannot_say_that_it_is_for_others(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with store_in(tmp_path) as store:
-            await keep(store, exchange("x", question="all u1001 reader : all"), verdict("good"))
-            assert await ids(store, BOB, "all u1001 reader") == []
-            assert await ids(store, ALICE, "all u1001 reader") == ["x"]
-            await keep(store, exchange("shared", question="Where is my printer?"), verdict("good", by=OPERATOR))
-            assert await ids(store, BOB, "all u1001") == [], "who it is for is not among what it says"
+            forged = "printer aprinter u1001xprinter words : printer"
+            await keep(store, exchange("x", question=forged), verdict("good"))
+            assert await ids(store, BOB, forged) == []
+            assert await ids(store, ALICE, forged) == ["x"]
+            await keep(store, exchange("shared", question="Which printer?"), verdict("good", by=OPERATOR))
+            assert await ids(store, BOB, "aprinter u1000xprinter") == [], "who it is for is not among what it says"
             assert await ids(store, BOB, "printer") == ["shared"]
 
     asyncio.run(scenario())
@@ -155,7 +156,7 @@ def test_other_peoples_exchanges_do_not_crowd_out_ones_own() -> None:
     assert [past.id for past in past_answers.accepted_like(connection, ALICE, stems(SSH), 8)] == ["0"]
     # Even an index that is wrong about it gives nobody what is not theirs.
     connection.execute("DELETE FROM past_answers WHERE exchange_id = '0'")
-    connection.execute("INSERT INTO past_answers (exchange_id, question, reader) VALUES ('0', 'printer', 'all')")
+    connection.execute("INSERT INTO past_answers (exchange_id, words) VALUES ('0', 'aprinter')")
     assert past_answers.accepted_like(connection, BOB, ["printer"], 8) == []
     assert len(past_answers.accepted_like(connection, ALICE, ["printer"], 8)) == 1
     connection.close()
@@ -241,9 +242,7 @@ def connection() -> apsw.Connection:
     return connection
 
 
-@given(
-    st.lists(st.text(max_size=20) | st.sampled_from(['"', "ssh OR", "reader : all", "*", "NEAR(", "\x00", "\ud800"]))
-)
+@given(st.lists(st.text(max_size=20) | st.sampled_from(['"', "ssh OR", "words : all", "*", "NEAR(", "\x00", "\ud800"])))
 def test_no_text_is_taken_for_the_query_language(connection: apsw.Connection, said: list[str]) -> None:
     past_answers.accepted_like(connection, BOB, [one for text in said for one in stems(text)], 8)
     assert past_answers.accepted_like(connection, BOB, said, 8) == []
@@ -298,6 +297,11 @@ def test_what_was_accepted_before_there_was_an_index_is_found_by_its_asker(tmp_p
             assert await ids(store, ALICE, "machine449") == ["n449"]
             assert await ids(store, ALICE, "machine5") == []
             assert await ids(store, BOB, "machine449") == [], "whether an operator accepted it is not known"
+            await store.forget(Reader(ALICE), "n449")
+            assert await ids(store, ALICE, "machine449") == []
+        after = apsw.Connection(str(tmp_path / "knowledge.db"))
+        after.execute("INSERT INTO past_answers_text (past_answers_text, rank) VALUES ('integrity-check', 1)")
+        after.close()
 
     asyncio.run(scenario())
 

@@ -19,6 +19,8 @@ from nix_trinity.knowledge.corpus.words import stems, unique
 _MOST_OF_A_STEM = 300
 _MOST_STEMS = 8
 _MOST_STEMS_KEPT = 200
+# What stands before a word that is for everybody. With the reader in the word, a look-up reads what it may and no more.
+_EVERYBODY = "a"
 # Of how many the length is looked at, as a multiple of what is asked for: many short questions share all they say.
 _LOOKED_AT = 32
 # Long answers say too much else to be anybody's answer again; they would also take long to check.
@@ -44,19 +46,14 @@ def refresh(connection: apsw.Connection, exchange_id: str) -> None:
     ).fetchone()
     if row is not None:
         question, uid, by_operator = row
-        connection.execute(
-            "INSERT INTO past_answers (exchange_id, question, reader) VALUES (?, ?, ?)",
-            (
-                exchange_id,
-                " ".join(unique(stems(question))[:_MOST_STEMS_KEPT]),
-                f"{_asker(uid)} all" if by_operator else _asker(uid),
-            ),
-        )
+        reader = _EVERYBODY if by_operator else _asker(uid)
+        words = " ".join(reader + stem for stem in unique(stems(question))[:_MOST_STEMS_KEPT])
+        connection.execute("INSERT INTO past_answers (exchange_id, words) VALUES (?, ?)", (exchange_id, words))
 
 
 def catch_up(connection: apsw.Connection, most: int) -> int:
     """Index up to ``most`` exchanges that were accepted before there was an index; return how many there were."""
-    rows = connection.execute("SELECT exchange_id FROM past_answers WHERE reader = '' ORDER BY id LIMIT ?", (most,))
+    rows = connection.execute("SELECT exchange_id FROM past_answers WHERE words IS NULL ORDER BY id LIMIT ?", (most,))
     waiting = [str(exchange_id) for (exchange_id,) in rows]
     for exchange_id in waiting:
         refresh(connection, exchange_id)
@@ -81,20 +78,15 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
     for stem in [one for one in unique(asked) if one.isalnum()][:_MOST_STEMS]:
         rows = connection.execute(
             "SELECT rowid FROM past_answers_text WHERE past_answers_text MATCH ? ORDER BY rowid DESC LIMIT ?",
-            (f'question : "{stem}" AND reader : ("{_asker(uid)}" OR "all")', _MOST_OF_A_STEM),
+            (f'"{_EVERYBODY}{stem}" OR "{_asker(uid)}{stem}"', _MOST_OF_A_STEM),
         )
         having = [int(number) for (number,) in rows]
         weight = math.log((_MOST_OF_A_STEM + 1) / len(having)) if having else 0.0
         for number in having:
             scores[number] = scores.get(number, 0.0) + weight
     numbers = sorted(scores, key=lambda number: (-scores[number], -number))[: limit * _LOOKED_AT]
-    lengths = {
-        number: len(question.split())
-        for number, question in connection.execute(
-            f"SELECT id, question FROM past_answers WHERE id IN ({', '.join('?' * len(numbers))})",  # noqa: S608
-            numbers,
-        )
-    }
+    marks = ", ".join("?" * len(numbers))
+    lengths = dict(connection.execute(f"SELECT id, length(words) FROM past_answers WHERE id IN ({marks})", numbers))  # noqa: S608
     # As in BM25, of two that share as much the shorter is nearer.
     numbers.sort(key=lambda number: (-scores[number] / math.sqrt(lengths[number]), -number))
     found: list[Past] = []
@@ -114,4 +106,5 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
 
 
 def _asker(uid: int) -> str:
-    return f"u{uid}"
+    """What stands before the words that are for one person; no other's begins so, since a number ends at the x."""
+    return f"u{uid}x"

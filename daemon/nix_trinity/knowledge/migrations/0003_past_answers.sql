@@ -21,23 +21,21 @@ WHERE e.outcome = 'answered' AND e.learnable = 1
 CREATE TABLE past_answers (
   id           INTEGER PRIMARY KEY,  -- the greater, the newer
   exchange_id  TEXT NOT NULL UNIQUE REFERENCES exchanges (id) ON DELETE CASCADE,
-  question     TEXT NOT NULL,        -- its stems, joined by spaces
-  reader       TEXT NOT NULL         -- who may draw on it, as words: u1000, and all; '' while it is still to be indexed
+  words        TEXT                  -- the question's stems, each with who may draw on it; NULL: still to be indexed
 ) STRICT;
-CREATE INDEX past_answers_to_index ON past_answers (id) WHERE reader = '';
+CREATE INDEX past_answers_to_index ON past_answers (id) WHERE words IS NULL;
 
--- Stems are letters and digits only, so SQLite just has to split at the spaces.
+-- The words are letters and digits only, so SQLite just has to split at the spaces.
 CREATE VIRTUAL TABLE past_answers_text USING fts5 (
-  question, reader, content='past_answers', content_rowid='id', tokenize='ascii', detail='column'
+  words, content='past_answers', content_rowid='id', tokenize='ascii', detail='none'
 );
 CREATE TRIGGER past_answers_added AFTER INSERT ON past_answers BEGIN
-  INSERT INTO past_answers_text (rowid, question, reader) VALUES (new.id, new.question, new.reader);
+  INSERT INTO past_answers_text (rowid, words) VALUES (new.id, new.words);
 END;
 CREATE TRIGGER past_answers_removed AFTER DELETE ON past_answers BEGIN
-  INSERT INTO past_answers_text (past_answers_text, rowid, question, reader)
-  VALUES ('delete', old.id, old.question, old.reader);
+  INSERT INTO past_answers_text (past_answers_text, rowid, words) VALUES ('delete', old.id, old.words);
 END;
 
 -- SQL has no stems: the store indexes what is there when it is opened.
-INSERT INTO past_answers (exchange_id, question, reader)
-SELECT a.id, '', '' FROM accepted_exchanges a JOIN exchanges e USING (id) ORDER BY e.asked_at_ms;
+INSERT INTO past_answers (exchange_id, words)
+SELECT a.id, NULL FROM accepted_exchanges a JOIN exchanges e USING (id) ORDER BY e.asked_at_ms;
