@@ -31,7 +31,7 @@ def _options(found: Retrieved, of: str) -> str:
     lines = [f"The options of {of} that fit best:", ""]
     lines += [f"{place}. {_line(ranked)}" for place, ranked in enumerate(best, 1)]
     snippet = render_option(best[0].option)
-    if snippet:
+    if snippet and not snippet.startswith("#"):
         lines += ["", "The first one, in configuration.nix:", "", f"```nix\n{snippet}\n```"]
     return "\n".join(lines)
 

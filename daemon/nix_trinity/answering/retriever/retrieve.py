@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nix_trinity.answering.retriever.children import with_children
 from nix_trinity.answering.retriever.features import Hints, Ranked, WeighedTerm, confidence_features, features
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
@@ -78,6 +79,8 @@ class Gathered:
     """The options that lead: those that the question names, or that of the note that it is asked by."""
     is_name: bool
     """Whether the question is nothing but an option's name."""
+    children: Mapping[str, str]
+    """By the name of an option: a longer name that the question or a note gives, perhaps a setting below it."""
 
 
 class _Pool:
@@ -85,6 +88,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.hints: dict[int, Hints] = {}
+        self.children: dict[int, str] = {}
 
     def add(self, number: int, **said: float) -> None:
         """Note what a search says: the best rank and the strongest vote count."""
@@ -133,7 +137,8 @@ class Retriever:
         likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
         if found.is_name:
             likely = 1.0
-        return Retrieved(found.query, tuple(ranked[:limit]), found.notes, found.manual, likely)
+        options = with_children(ranked[:limit], found.children)
+        return Retrieved(found.query, tuple(options[:limit]), found.notes, found.manual, likely)
 
     def gather(
         self,
@@ -180,8 +185,9 @@ class Retriever:
         # A note with several options says which of them when; one with a single option has it for an answer.
         led_to = _nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
         first = asked or led_to or _said_in(index, question, query)
+        children = {one.option.name: pool.children[one.id] for one in candidates if one.id in pool.children}
         return Gathered(
-            query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), is_name=bool(asked)
+            query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), bool(asked), children
         )
 
     def ranked(
@@ -216,6 +222,8 @@ class Retriever:
                 numbers = index.options_named(shorter) or index.options_of([shorter], limit=_OF_GROUP)[shorter]
                 for place, number in enumerate(numbers):
                     pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
+                    if length < len(parts):
+                        pool.children.setdefault(number, ".".join(parts))
                 if numbers:
                     break
 
@@ -310,6 +318,7 @@ def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) 
     # All count the same: a note lists its options by the alphabet.
     for name in names[:_MOST_NAMED]:
         for number in _nearest_named(index, name):
+            pool.children.setdefault(number, name)
             pool.add(number, **said)
 
 
