@@ -101,25 +101,30 @@ def shares(recalled: Sequence[Recalled]) -> dict[str, float]:
 
 
 def as_passage(recalled: Recalled) -> Found | None:
-    """A past answer as a passage for the prompt, shortened by whole sentences and code blocks; None if none fits."""
-    question = " ".join(recalled.past.question.split())
-    title = question if len(question) <= _LONGEST_QUESTION else f"{question[: _LONGEST_QUESTION - 1]}…"
-    body = ""
+    """A past answer as a passage for the prompt, shortened by whole sentences and code blocks; None if none fits.
+
+    Its title is kept as a source of the new answer, so it has nothing of the text: that can be forgotten.
+    """
+    past = recalled.past
+    question = " ".join(past.question.split())
+    if len(question) > _LONGEST_QUESTION:
+        question = f"{question[: _LONGEST_QUESTION - 1]}…"
+    answer = ""
     for segment in recalled.segments:
-        if len(body) + len(segment.text) > _LONGEST_ANSWER:
-            body += "…" if body else ""
+        if len(answer) + len(segment.text) > _LONGEST_ANSWER:
+            answer += "…" if answer else ""
             break
-        body += segment.text + segment.closing
-    if not body.strip():
+        answer += segment.text + segment.closing
+    if not answer.strip():
         return None
     return Found(
         id=0,
         kind="past",
-        title=title,
+        title=f"exchange {past.id}",
         anchor="",
-        body=body.strip(),
+        body=f"Asked here before: {question}\nThe answer that was accepted:\n{answer.strip()}",
         options=recalled.names,
-        file=f"exchange {recalled.past.id}",
+        file=f"NixOS {past.options_release}" if past.options_release else "",
         score=recalled.likeness,
     )
 
