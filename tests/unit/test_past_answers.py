@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nix_trinity.answering.grounding import Grounding, Grounds
 from nix_trinity.answering.passages import given_notes, passages
-from nix_trinity.answering.past import PastSource
+from nix_trinity.answering.past import PastSource, by_id
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retriever
@@ -371,8 +371,8 @@ def test_a_past_answer_follows_the_best_options_and_speaks_for_its_own(tmp_path:
     assert all(text.startswith("- ") for text in texts[:place])
     assert texts[place].startswith("Asked here before: my TV box wants port 8080 open\n")
     assert "allowedTCPPorts = [ 8080 ];" in texts[place]
-    found = given_notes(grounds.retrieved, grounds.past)[-1]
-    assert (found.kind, found.title, found.file) == ("past", "exchange p1", "NixOS 25.05")
+    found = given_notes(grounds.retrieved, by_id(grounds.past))[-1]
+    assert (found.kind, found.title, found.file) == ("past", "exchange p1", ""), "no text that may be forgotten"
     votes = {one.option.name: one.features["past"] for one in grounds.retrieved.options if one.features["past"]}
     assert list(votes) == ["networking.firewall.allowedTCPPorts"]
     assert 0.4 < votes["networking.firewall.allowedTCPPorts"] <= 1.0
@@ -397,7 +397,7 @@ def test_one_that_is_about_something_else_is_not_given(tmp_path: Path) -> None:
 )
 def test_an_answer_that_is_wrong_here_or_hostile_is_not_used(tmp_path: Path, answer: str) -> None:
     grounds = ask(tmp_path, SSH, source(Past("x", SSH, answer, None), Past("y", SSH, ANSWER, None)))
-    assert [found.title for found in grounds.past] == ["exchange y"]
+    assert [found.file for found in grounds.past] == ["exchange y"]
 
 
 def test_an_answer_whose_option_vanished_with_an_upgrade_is_not_used(tmp_path: Path) -> None:
@@ -418,7 +418,8 @@ def test_two_at_most_and_shortened_by_whole_pieces(tmp_path: Path) -> None:
     assert len(grounds.past) == 2
     for passage in grounds.past:
         assert len(passage.body) < 600
-        assert passage.body.startswith(f"Asked here before: {SSH}\nThe answer that was accepted:\n{ANSWER}")
+        assert passage.title == SSH
+        assert passage.body.startswith(ANSWER)
         assert passage.body.endswith(("do.…", "do. …"))
 
 
@@ -467,7 +468,7 @@ def test_the_store_is_a_source(tmp_path: Path) -> None:
         async with store_in(tmp_path) as store, grounding_in(tmp_path) as grounding:
             await keep(store, exchange("mine"), verdict("good"))
             grounds = await grounding.grounds("enable an SSH server please", "", past=find(store))
-            assert [found.title for found in grounds.past] == ["exchange mine"]
+            assert [found.file for found in grounds.past] == ["exchange mine"]
             await store.judge(Reader(ALICE), "mine", verdict("bad"))
             assert (await grounding.grounds(SSH, "", past=find(store))).past == ()
 

@@ -27,7 +27,7 @@ def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
     given = [note_text(note) for note in given_notes(retrieved)]
     notes, manual = given[: len(retrieved.notes[:_MOST_NOTES])], given[len(retrieved.notes[:_MOST_NOTES]) :]
-    leading = [*options[:_LEADING_OPTIONS], *(one.body for one in past)]
+    leading = [*options[:_LEADING_OPTIONS], *(past_text(one) for one in past)]
     if retrieved.about_error and notes:
         return [notes[0], *leading, *notes[1:], *manual]
     return [*leading, *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
@@ -53,6 +53,11 @@ def option_line(ranked: Ranked) -> str:
 def note_text(found: Found) -> str:
     """A note or a passage of the manual, whole."""
     return f"{found.title}\n{plain(found.body).strip()}"
+
+
+def past_text(found: Found) -> str:
+    """A past answer with its question."""
+    return f"Asked here before: {found.title}\nThe answer that was accepted:\n{found.body}"
 
 
 def _shortened(text: str, most: int) -> str:

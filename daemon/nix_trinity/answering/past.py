@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.retriever.query import language_of
@@ -101,10 +101,7 @@ def shares(recalled: Sequence[Recalled]) -> dict[str, float]:
 
 
 def as_passage(recalled: Recalled) -> Found | None:
-    """A past answer as a passage for the prompt, shortened by whole sentences and code blocks; None if none fits.
-
-    Its title is kept as a source of the new answer, so it has nothing of the text: that can be forgotten.
-    """
+    """A past answer as a passage for the prompt, shortened by whole sentences and code blocks; None if none fits."""
     past = recalled.past
     question = " ".join(past.question.split())
     if len(question) > _LONGEST_QUESTION:
@@ -120,13 +117,18 @@ def as_passage(recalled: Recalled) -> Found | None:
     return Found(
         id=0,
         kind="past",
-        title=f"exchange {past.id}",
+        title=question,
         anchor="",
-        body=f"Asked here before: {question}\nThe answer that was accepted:\n{answer.strip()}",
+        body=answer.strip(),
         options=recalled.names,
-        file=f"NixOS {past.options_release}" if past.options_release else "",
+        file=f"exchange {past.id}",
         score=recalled.likeness,
     )
+
+
+def by_id(passages: Sequence[Found]) -> list[Found]:
+    """Past answers as sources name them: by the exchange's id, since a source outlives a question that is forgotten."""
+    return [replace(passage, title=passage.file, file="") for passage in passages]
 
 
 def _holding(past: Past, how_much: float, verifier: Verifier) -> Recalled | None:
