@@ -93,6 +93,17 @@ def test_no_text_is_a_query_language(index: IndexReader) -> None:
     assert searched > 2_000, "these texts are searched for, not only let pass"
 
 
+@pytest.mark.parametrize("term", ['"', 'a"b', '""', "AND", "(", "x*", "name:x", "^x", "a - b", "{name} : x", "", "é'"])
+def test_a_term_reaches_the_index_as_a_text(index: IndexReader, term: str) -> None:
+    terms = [term, "openssh"]
+    assert index.options_by_text(terms, limit=5, main_limit=5)[0]
+    assert index.groups_by_text(terms, limit=5)
+    assert index.passages_by_text(terms, kind="note", limit=5) is not None
+    assert index.notes_asked([term, term], limit=1) == []
+    assert index.options_named(term) == []
+    assert index.frequencies([term]) == {}
+
+
 @pytest.mark.parametrize(
     "question",
     [

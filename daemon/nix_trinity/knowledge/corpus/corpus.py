@@ -7,6 +7,7 @@ sync at every write, and is simply made anew when it is damaged. Where nothing c
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,7 +87,7 @@ class Corpus:
     async def refresh(self) -> None:
         """Index what changed. What cannot be used is logged, and told by :attr:`problems`; it never raises."""
         try:
-            self._seen = _looks(self._places)
+            self._seen = await asyncio.get_running_loop().run_in_executor(self._worker, _looks, self._places)
             self.problems = await asyncio.get_running_loop().run_in_executor(self._worker, self._refresh)
         finally:
             self._refreshed.set()
@@ -97,8 +98,8 @@ class Corpus:
         :raises CorpusError: the index cannot be read; nothing was searched.
         """
         await self._refreshed.wait()
-        if _looks(self._places) != self._seen:
-            # A nixos-rebuild since: what is true now is not what was indexed.
+        if await asyncio.get_running_loop().run_in_executor(self._worker, _looks, self._places) != self._seen:
+            # A nixos-rebuild or a new note since: what is true now is not what was indexed.
             await self.refresh()
         return await asyncio.get_running_loop().run_in_executor(self._worker, self._read, work)
 
@@ -243,16 +244,24 @@ class Corpus:
 
 
 def _looks(places: CorpusPlaces) -> object:
-    """What tells cheaply that the lists of options are others: what their paths lead to, and its size and time."""
-    looks = []
-    for name in (places.options, places.home_manager_options):
+    """What tells cheaply that options or notes are others: the file that each path leads to, its size and time."""
+    looks: list[tuple[object, ...]] = []
+    for name in (places.options, places.home_manager_options, *_notes(places)):
         try:
-            path = Path(name).resolve()
-            status = path.stat()
-            looks.append((path, status.st_size, status.st_mtime_ns))
-        except (OSError, RuntimeError):  # RuntimeError: symbolic links in a circle
-            looks.append((Path(name), 0, 0))
+            status = os.stat(name)  # noqa: PTH116 (a Path for each note takes as long as looking at it)
+        except OSError:
+            looks.append((name,))
+        else:
+            looks.append((name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
     return looks
+
+
+def _notes(places: CorpusPlaces) -> Iterator[str]:
+    for folder in places.notes:
+        try:
+            yield from map(str, _markdown(Path(folder)))
+        except OSError:
+            yield folder
 
 
 def _connect(path: str) -> apsw.Connection:
