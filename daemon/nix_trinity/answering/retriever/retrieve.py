@@ -6,27 +6,27 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nix_trinity.answering.retriever.candidates import (
+    Pool,
+    add_by_name,
+    add_by_text,
+    add_relatives,
+    named_by,
+    nearest_named,
+    said_in,
+    vote,
+)
 from nix_trinity.answering.retriever.children import with_children
-from nix_trinity.answering.retriever.features import Hints, Ranked, WeighedTerm, confidence_features, features
+from nix_trinity.answering.retriever.features import Ranked, WeighedTerm, confidence_features, features
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
 from nix_trinity.knowledge.corpus.search import Candidate, Found, IndexReader
 from nix_trinity.knowledge.corpus.words import stems
 
-_BY_TEXT = 80
-_BY_MAIN_TEXT = 60
-_BY_GROUP = 30
-_OF_GROUP = 6
 _MOST_NOTES = 4
 _MOST_MANUAL = 4
 _MOST_CANDIDATES = 320
-_MOST_STEMS = 20
-_AROUND_NAME = " \t\r\n`'\"‘’“”?!,;:="
-_LONGEST_NAME = 300
-# Below the name itself, above what shares a parent further up only.
-_RELATIVE = 0.3
-_MOST_NAMED = 12
 # Cross-validated on our own questions (python -m bench.retrieval --fit): of those with a right option among the first
 # five 99 % reach the one and 58 % the other; of all others 69 % and 36 %.
 _MAY_ANSWER = 0.2
@@ -81,24 +81,6 @@ class Gathered:
     """Whether the question is nothing but an option's name."""
     children: Mapping[str, str]
     """By the name of an option: a longer name that the question or a note gives, perhaps a setting below it."""
-
-
-class _Pool:
-    """Candidates, gathered with what each search said of them."""
-
-    def __init__(self) -> None:
-        self.hints: dict[int, Hints] = {}
-        self.children: dict[int, str] = {}
-
-    def add(self, number: int, **said: float) -> None:
-        """Note what a search says: the best rank and the strongest vote count."""
-        hints = self.hints.setdefault(number, Hints())
-        for name, value in said.items():
-            old = getattr(hints, name)
-            if name.endswith("_rank"):
-                setattr(hints, name, value if old is None else min(old, value))
-            else:
-                setattr(hints, name, max(old, value))
 
 
 class Retriever:
@@ -163,28 +145,28 @@ class Retriever:
         asked_by = _asked_by(index, query, question)
         notes = self._notes(index, query, asked_by)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
-        pool = _Pool()
-        asked = [] if attachment.strip() else _asked_for(index, question)
+        pool = Pool()
+        asked = [] if attachment.strip() else named_by(index, question)
         for number in asked:
             pool.add(number, named=1.0)
-        self._by_name(index, query, pool)
+        add_by_name(index, query, pool)
         for note, fit in notes:
-            _vote(index, pool, note.options, note=fit)
+            vote(index, pool, note.options, note=fit)
         for passage in manual[:2]:
-            _vote(index, pool, passage.options, manual=1.0)
+            vote(index, pool, passage.options, manual=1.0)
         for name, share in (past or {}).items():
-            _vote(index, pool, (name,), past=share)
+            vote(index, pool, (name,), past=share)
         for rank, number in enumerate(near):
             pool.add(number, vector_rank=rank)
         if asked:
-            _add_relatives(index, asked, pool)
+            add_relatives(index, asked, pool)
         else:
-            _add_by_text(index, terms, pool)
+            add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
         judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
         # A note with several options says which of them when; one with a single option has it for an answer.
-        led_to = _nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
-        first = asked or led_to or _said_in(index, question, query)
+        led_to = nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
+        first = asked or led_to or said_in(index, question, query)
         children = {one.option.name: pool.children[one.id] for one in candidates if one.id in pool.children}
         return Gathered(
             query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), bool(asked), children
@@ -213,41 +195,10 @@ class Retriever:
                 found.setdefault(note.id, (note, min(note.score / 25, 0.9) / (1 + rank)))
         return list(found.values())[:_MOST_NOTES]
 
-    def _by_name(self, index: IndexReader, query: Query, pool: _Pool) -> None:
-        for name in query.names:
-            parts = (index.successor(name) or name).split(".")
-            # The name itself; else the nearest parent that is one: nix.settings.x stands below nix.settings.
-            for length in range(len(parts), 0, -1):
-                shorter = ".".join(parts[:length])
-                numbers = index.options_named(shorter) or index.options_of([shorter], limit=_OF_GROUP)[shorter]
-                for place, number in enumerate(numbers):
-                    pool.add(number, named=(length / len(parts)) ** 2 * (1.0 if place == 0 else 0.6))
-                    if length < len(parts):
-                        pool.children.setdefault(number, ".".join(parts))
-                if numbers:
-                    break
-
 
 def _encodable(text: str) -> str:
     # A lone surrogate is no character, and SQLite takes none.
     return text.encode("utf-8", "replace").decode()
-
-
-def _asked_for(index: IndexReader, question: str) -> list[int]:
-    """The options of the name that the question consists of; of the new name when a release renamed it."""
-    for name in dict.fromkeys((question.strip(), question.strip(_AROUND_NAME).removeprefix("config."))):
-        if 0 < len(name) <= _LONGEST_NAME:
-            found = index.options_named(name) or index.options_named(index.successor(name) or name)
-            if found:
-                return found
-    return []
-
-
-def _said_in(index: IndexReader, question: str, query: Query) -> list[int]:
-    """The options whose very names the person wrote; those in a pasted error need not be at fault."""
-    if query.pasted == question:
-        return []
-    return [number for name in query.names if name in question for number in index.options_named(name)]
 
 
 def _asked_by(index: IndexReader, query: Query, question: str) -> Found | None:
@@ -255,29 +206,6 @@ def _asked_by(index: IndexReader, query: Query, question: str) -> Found | None:
     if query.pasted or len(query.terms) < _LEAST_ASKED_TERMS:
         return None
     return next(iter(index.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1)), None)
-
-
-def _add_relatives(index: IndexReader, asked: Sequence[int], pool: _Pool) -> None:
-    """What stands beside and right below an option: who names it needs no search by words."""
-    for candidate in index.candidates(asked):
-        name = candidate.option.name
-        sets = [one for one in (f"{name}.<name>", f"{name}.*", name, candidate.group) if one]
-        for numbers in index.options_of(sets, limit=_OF_GROUP).values():
-            for number in numbers:
-                pool.add(number, named=_RELATIVE)
-
-
-def _add_by_text(index: IndexReader, terms: Sequence[WeighedTerm], pool: _Pool) -> None:
-    telling = _most_telling(terms)
-    by_text, main = index.options_by_text(telling, limit=_BY_TEXT, main_limit=_BY_MAIN_TEXT)
-    for rank, number in enumerate(by_text):
-        pool.add(number, text_rank=rank)
-    for rank, number in enumerate(main):
-        pool.add(number, main_rank=rank)
-    of_groups = index.options_of(index.groups_by_text(telling, limit=_BY_GROUP), limit=_OF_GROUP)
-    for rank, numbers in enumerate(of_groups.values()):
-        for number in numbers:
-            pool.add(number, group_rank=rank)
 
 
 def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:
@@ -303,27 +231,3 @@ def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:
             stems = frozenset(one for one, _ in values)
             terms.append(WeighedTerm(term.stem, values[0][1], tuple(values), stems))
     return terms
-
-
-def _most_telling(terms: Sequence[WeighedTerm]) -> list[str]:
-    """The stems to search for: common ones cost time and tell nothing, so the rarest are enough."""
-    values: dict[str, float] = {}
-    for term in terms:
-        for one, value in term.values:
-            values[one] = max(values.get(one, 0.0), value)
-    return sorted(values, key=lambda one: -values[one])[:_MOST_STEMS]
-
-
-def _vote(index: IndexReader, pool: _Pool, names: Sequence[str], **said: float) -> None:
-    # All count the same: a note lists its options by the alphabet.
-    for name in names[:_MOST_NAMED]:
-        for number in _nearest_named(index, name):
-            pool.children.setdefault(number, name)
-            pool.add(number, **said)
-
-
-def _nearest_named(index: IndexReader, name: str) -> list[int]:
-    """The options of a name, or of its nearest parent: a freeform child is not in the list."""
-    parts = name.split(".")
-    lengths = range(len(parts), min(len(parts), 2) - 1, -1)
-    return next((found for n in lengths if (found := index.options_named(".".join(parts[:n])))), [])
