@@ -18,6 +18,11 @@ _LOGISTIC_RATE = 0.5
 _LOGISTIC_PENALTY = 0.002
 
 
+# No labelled question has a past answer or a passage of the manual: what these say is weighed by judgement, a past
+# answer like half a note.
+BY_HAND = {"past": 1.5, "manual": 0.5}
+
+
 @dataclass(frozen=True)
 class Example:
     """One question: its candidates' features, and which of them are right."""

@@ -89,10 +89,12 @@ async def fit(corpus: Corpus, near: Near) -> None:
         if any(holds)
     ]
     print(f"fitting on {len(usable)} of {len(gathered)} own questions: the others have none, or no right candidate")
-    fixed = {name: weight for name, weight in search.weights.items() if name != "vector"} if near else {}
+    fixed = {name: weight for name, weight in search.weights.items() if name != "vector"} if near else fitting.BY_HAND
     one, five = fitting.cross_validated(usable, folds=5, fixed=fixed)
     print(f"cross-validated over those: first {one:.0%}, among five {five:.0%}")
-    weights = fitting.fitted(usable, fixed=fixed or {"vector": search.weights.get("vector", 0.0)})
+    weights = fitting.fitted(
+        usable, fixed={"vector": search.weights.get("vector", 0.0), **fixed} if not near else fixed
+    )
     confident = search.confidence if near else _confidence(Retriever(search.vocabulary, Ranking(weights, {})), gathered)
     path = modelfiles_dir() / FILE_NAME
     path.write_text(fitting.as_toml(weights, confident), encoding="utf-8")

@@ -73,7 +73,7 @@ def test_a_question_is_answered_and_kept(daemon: ActivatedDaemon) -> None:
     assert done.returncode == 0, done.stderr + daemon.log.read_text()
     row = rows(daemon)[-1]
     assert row["question"] == "How do I enable SSH?"
-    assert row["answer"] == done.stdout.rstrip("\n")
+    assert row["answer"].rstrip() == done.stdout.rstrip()
     assert row["outcome"] == "answered"
     assert row["model"] == f"nix-{row['role']}"
     assert row["uid"] == os.getuid()

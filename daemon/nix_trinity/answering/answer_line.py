@@ -75,7 +75,7 @@ class AnswerLine:
         # One marker for all requests of a question, so that their common beginning is the same.
         self._marker = f"data-{secrets.token_hex(6)}"
         found = asked.grounds.retrieved
-        self._passages = passages(found) if found is not None else []
+        self._passages = passages(found, asked.grounds.past) if found is not None else []
 
     async def pieces(self) -> AsyncGenerator[str, None]:
         """The answer as it may be shown.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.grounding import Grounding, Grounds
 from nix_trinity.answering.outcome import outcome_of
 from nix_trinity.answering.passages import given_notes
+from nix_trinity.answering.past import by_id
 from nix_trinity.answering.prompt import Situation, Turn
 from nix_trinity.answering.question import Question, Queued, Text
 from nix_trinity.answering.record import Record
@@ -98,7 +100,9 @@ class Answerer:
 
         async with self._admission.place(on_wait):
             record.admitted()
-            grounds = await self._grounding.grounds(text.text, attachment.text)
+            grounds = await self._grounding.grounds(
+                text.text, attachment.text, past=partial(self._store.accepted_like, question.uid)
+            )
             line = AnswerLine(
                 Asked(
                     text.text,
@@ -123,7 +127,8 @@ class Answerer:
                 degraded = error
                 await self._search_only(grounds, running, record, started, error)
             else:
-                outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=given_notes(grounds.retrieved))
+                notes = given_notes(grounds.retrieved, by_id(grounds.past))
+                outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=notes)
                 record.came_to(outcome, grounds.release)
                 if line.main is not None:
                     record.check_seen(line.main, line.answer_tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,6 +77,12 @@ class Grounding:
             return replace(grounds, verifier=verifier, tree=tree)
         except TrinityError as error:
             return Grounds(None, None, None, str(error))
+
+    async def warm_up(self) -> None:
+        """Load what the first question would wait for; without an index there is nothing to load."""
+        with contextlib.suppress(TrinityError):
+            await self._corpus.read(lambda _: self._retriever())
+            await self._current()
 
     async def search(self, words: str, *, limit: int) -> Search:
         """The search by itself.

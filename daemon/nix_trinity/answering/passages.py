@@ -10,19 +10,19 @@ from nix_trinity.knowledge.corpus.markdown import plain
 from nix_trinity.knowledge.corpus.option_rows import summary_of
 from nix_trinity.knowledge.corpus.search import Found
 
-_LEADING_OPTIONS = 5
-_MOST_OPTIONS = 12
+_LEADING_OPTIONS = 4
+_MOST_OPTIONS = 8
 _MOST_NOTES = 2
-_LONGEST_SUMMARY = 300
-_LONGEST_VALUE = 120
-_LONGEST_TYPE = 160
+# Short, since each token costs a model on a processor some hundredths of a second before its first word.
+_LONGEST_SUMMARY = 140
+_LONGEST_VALUE = 40
+_LONGEST_TYPE = 60
 
 
 def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     """What the model is to know, the most telling first, so that what does not fit is dropped from the end.
 
-    ``past`` are past answers: below the options that make them true, and above the notes, which are long. Below the
-    first note they fitted for 4 of the project's 170 own questions, above it for 162, at the usual 900 tokens.
+    ``past`` are past answers: below the options that make them true, and above the notes, which are longer.
     """
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
     given = [note_text(note) for note in given_notes(retrieved)]
@@ -44,7 +44,7 @@ def option_line(ranked: Ranked) -> str:
     about = [_shortened(option.type, _LONGEST_TYPE)]
     if option.default:
         about.append(f"default {_shortened(option.default, _LONGEST_VALUE)}")
-    if option.example:
+    if option.example and len(option.example) <= _LONGEST_VALUE and option.type != "boolean":
         about.append(f"for example {_shortened(option.example, _LONGEST_VALUE)}")
     summary = _shortened(summary_of(option), _LONGEST_SUMMARY)
     return f"- {option.name} ({'; '.join(about)}): {summary}"
