@@ -199,7 +199,7 @@ class _Daemon:
     async def _get_ready(self) -> None:
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
         await (await self._assembled()).grounding.warm_up()
-        # The options' tree and the vocabulary stay: a full collection that looks at them costs a question 50 ms.
+        # The options' tree and the vocabulary stay: a full collection need not look at them again.
         gc.collect()
         gc.freeze()
 
