@@ -124,6 +124,19 @@ def test_a_name_is_found_however_it_is_put(index: IndexReader, question: str) ->
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "services.tinc.networks.<name>.hosts",
+        "systemd.slices.<name>.after",
+        "services.strongswan-swanctl.swanctl.connections.<name>.local.<name>.auth",
+        "services.isso.enable",
+    ],
+)
+def test_a_name_within_a_question_leads_though_its_words_are_common(index: IndexReader, name: str) -> None:
+    assert names(retriever().retrieve(index, f"what does {name} do?"))[0] == name
+
+
+@pytest.mark.parametrize(
     ("question", "name"),
     [
         ("service.openssh.enable", "services.openssh.enable"),
