@@ -6,6 +6,7 @@ Each feature lies between 0 and about 1. How much each counts is fitted on label
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -94,64 +95,82 @@ class WeighedTerm:
         return 0.0
 
 
-def features(query: Query, terms: Sequence[WeighedTerm], candidate: Candidate, hints: Hints) -> dict[str, float]:
-    """The features of one candidate."""
-    path = candidate.option.path
-    name, last = candidate.name_stems, candidate.last_stems
-    set_words = candidate.set_stems - _EMPTY
-    own = name - _EMPTY
-    whole = in_name = name_said = in_last = in_set = in_summary = in_either = name_best = rarest = rarest_found = 0.0
-    said, meant = set[str](), set[str]()
-    for term in terms:
-        said.add(term.stem)
-        meant |= term.stems
-        whole += term.importance
-        there = term.found_in(name)
-        described = term.found_in(candidate.summary_stems)
-        in_summary += described
-        in_either += max(there, described)
-        if there:
-            in_name += there
-            in_last += term.found_in(last)
-            in_set += term.found_in(set_words)
-            name_best = max(name_best, there)
-            name_said += term.importance if term.stem in name else 0.0
-        if term.importance > rarest:
-            rarest, rarest_found = term.importance, max(there, 0.5 * described)
-    whole = whole or 1.0
-    is_enable = path[-1] == "enable"
-    set_whole = bool(set_words) and set_words <= meant
+@functools.lru_cache(maxsize=1 << 14)
+def _of_path(path: tuple[str, ...]) -> dict[str, float]:
+    """What an option's path alone says."""
     return {
-        "name": in_name / whole,
-        "name_said": name_said / whole,
-        "name_best": name_best,
-        "last": in_last / whole,
-        "set": in_set / whole,
-        "summary": in_summary / whole,
-        "either": in_either / whole,
-        "explained": len(own & meant) / len(own) if own else 0.0,
-        "explained_said": len(own & said) / len(own) if own else 0.0,
-        "set_whole": float(set_whole),
-        "set_said": float(bool(set_words) and set_words <= said),
-        "rarest": rarest_found,
         "depth": min(max(len(path) - 2, 0), 5) / 5,
         "placeholder": float(any(part.startswith("<") or part == "*" for part in path)),
-        "enable": float(is_enable),
-        "enable_asked": float(is_enable and query.turns_on),
-        "enable_whole": float(is_enable and set_whole),
+        "enable": float(path[-1] == "enable"),
         "core": float(path[0] in _CORE),
         "program": float(path[0] == "programs"),
-        "plumbing": float(path[-1] in _PLUMBING and not last & said),
-        "mentions": min(math.log1p(candidate.mentions) / 4, 1.0),
-        "text": _reciprocal(hints.text_rank),
-        "main_text": _reciprocal(hints.main_rank),
-        "group": _reciprocal(hints.group_rank),
-        "vector": _reciprocal(hints.vector_rank),
-        "note": hints.note,
-        "manual": hints.manual,
-        "past": hints.past,
-        "named": hints.named,
+        "plumbing": float(path[-1] in _PLUMBING),
     }
+
+
+class Judge:
+    """Judges the candidates for one question."""
+
+    def __init__(self, query: Query, terms: Sequence[WeighedTerm]) -> None:
+        self._terms = terms
+        self._turns_on = query.turns_on
+        self._said = frozenset(term.stem for term in terms)
+        self._meant = frozenset(one for term in terms for one in term.stems)
+        self._whole = sum(term.importance for term in terms) or 1.0
+        self._rarest = max((term.importance for term in terms), default=0.0)
+
+    def features(self, candidate: Candidate, hints: Hints) -> dict[str, float]:
+        """What speaks for one candidate."""
+        said, meant, whole = self._said, self._meant, self._whole
+        name, last = candidate.name_stems, candidate.last_stems
+        set_words = candidate.set_stems - _EMPTY
+        own = name - _EMPTY
+        in_name = name_said = in_last = in_set = in_summary = in_either = name_best = rarest = 0.0
+        for term in self._terms:
+            there = term.found_in(name)
+            described = term.found_in(candidate.summary_stems)
+            if there:
+                in_name += there
+                in_last += term.found_in(last)
+                in_set += term.found_in(set_words)
+                name_best = max(name_best, there)
+                name_said += term.importance if term.stem in name else 0.0
+            if there or described:
+                in_summary += described
+                in_either += max(there, described)
+                if term.importance == self._rarest:
+                    rarest = max(rarest, there, 0.5 * described)
+        of_path = _of_path(candidate.option.path)
+        enable = of_path["enable"]
+        set_whole = bool(set_words) and set_words <= meant
+        explained = len(own & meant) / len(own) if own else 0.0
+        return {
+            **of_path,
+            "name": in_name / whole,
+            "name_said": name_said / whole,
+            "name_best": name_best,
+            "last": in_last / whole,
+            "set": in_set / whole,
+            "summary": in_summary / whole,
+            "either": in_either / whole,
+            "explained": explained,
+            "explained_said": len(own & said) / len(own) if explained else 0.0,
+            "set_whole": float(set_whole),
+            "set_said": float(set_whole and set_words <= said),
+            "rarest": rarest,
+            "enable_asked": enable * self._turns_on,
+            "enable_whole": enable * set_whole,
+            "plumbing": 0.0 if last & said else of_path["plumbing"],
+            "mentions": min(math.log1p(candidate.mentions) / 4, 1.0),
+            "text": _reciprocal(hints.text_rank),
+            "main_text": _reciprocal(hints.main_rank),
+            "group": _reciprocal(hints.group_rank),
+            "vector": _reciprocal(hints.vector_rank),
+            "note": hints.note,
+            "manual": hints.manual,
+            "past": hints.past,
+            "named": hints.named,
+        }
 
 
 _CONFIDENCE = ("rarest", "name_best", "explained", "note", "mentions", "set_whole", "text")

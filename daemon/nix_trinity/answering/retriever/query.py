@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def analyse(
     return Query(
         terms=tuple(terms[:_MOST_TERMS]),
         names=names,
-        turns_on=any(_holds(lowered, phrase) for phrase in vocabulary.turn_on),
+        turns_on=_any_phrase(vocabulary.turn_on).search(lowered) is not None,
         asks_what=_ASKS_WHAT.search(lowered) is not None,
         language=language,
         pasted=pasted,
@@ -276,7 +277,10 @@ def _cut(run: str, known: Set[str], longest: int) -> list[str]:
     return found
 
 
-def _holds(text: str, phrase: str) -> bool:
-    if not phrase.isascii():
-        return phrase in text
-    return re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text) is not None
+@functools.cache
+def _any_phrase(phrases: frozenset[str]) -> re.Pattern[str]:
+    # In scripts without spaces a phrase stands inside the text; elsewhere it is whole words.
+    whole = [re.escape(phrase) for phrase in sorted(phrases) if phrase.isascii()]
+    inside = [re.escape(phrase) for phrase in sorted(phrases) if not phrase.isascii()]
+    parts = [rf"(?<!\w)(?:{'|'.join(whole)})(?!\w)"] if whole else []
+    return re.compile("|".join(parts + inside) or r"(?!)")

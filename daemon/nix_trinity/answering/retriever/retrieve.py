@@ -17,7 +17,7 @@ from nix_trinity.answering.retriever.candidates import (
     vote,
 )
 from nix_trinity.answering.retriever.children import with_children
-from nix_trinity.answering.retriever.features import Ranked, WeighedTerm, confidence_features, features
+from nix_trinity.answering.retriever.features import Judge, Ranked, WeighedTerm, confidence_features
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
@@ -163,7 +163,8 @@ class Retriever:
         else:
             add_by_text(index, terms, pool)
         candidates = index.candidates(list(pool.hints)[:_MOST_CANDIDATES])
-        judged = [(candidate, features(query, terms, candidate, pool.hints[candidate.id])) for candidate in candidates]
+        judge = Judge(query, terms)
+        judged = [(candidate, judge.features(candidate, pool.hints[candidate.id])) for candidate in candidates]
         # A note with several options says which of them when; one with a single option has it for an answer.
         led_to = nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
         first = asked or led_to or said_in(index, question, query)

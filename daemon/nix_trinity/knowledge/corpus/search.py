@@ -77,7 +77,7 @@ class IndexReader:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._triggers: list[tuple[int, tuple[str, ...]]] | None = None
+        self._triggers: list[tuple[int, list[tuple[str, list[str]]]]] | None = None
         self._words: list[str] | None = None
         self._upper: frozenset[int] | None = None
         self._count: int | None = None
@@ -206,7 +206,10 @@ class IndexReader:
         """The notes of which a trigger stands in ``text``, the most telling first: that with the most to match."""
         if self._triggers is None:
             self._triggers = [
-                (number, tuple(msgspec.json.decode(triggers, type=list[str])))
+                (
+                    number,
+                    [(trigger, literal_pieces(trigger)) for trigger in msgspec.json.decode(triggers, type=list[str])],
+                )
                 for number, triggers in self._connection.execute(
                     "SELECT id, triggers FROM passages WHERE triggers <> '[]'"
                 )
@@ -218,8 +221,8 @@ class IndexReader:
                 max(
                     (
                         literal_length(trigger)
-                        for trigger in triggers
-                        if all(piece in whole for piece in literal_pieces(trigger)) and trigger_matches(trigger, lines)
+                        for trigger, pieces in triggers
+                        if all(piece in whole for piece in pieces) and trigger_matches(trigger, lines)
                     ),
                     default=0,
                 ),
