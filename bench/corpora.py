@@ -13,6 +13,7 @@ import msgspec
 
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.retrieve import Retriever
+from nix_trinity.answering.verifier.renamed import load_renamed, old_names
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
 from tests.stack import data
@@ -92,7 +93,9 @@ def retriever() -> Retriever:
     """The retriever with the project's own vocabulary and weights."""
     folder = modelfiles_dir()
     return Retriever(
-        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME), ranking.load_ranking(folder / ranking.FILE_NAME)
+        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME),
+        ranking.load_ranking(folder / ranking.FILE_NAME),
+        old_names(load_renamed()),
     )
 
 

@@ -18,7 +18,7 @@ from nix_trinity.catalogue import modelfiles_dir
 
 Vocabulary = dict[str, Any]
 
-SECTIONS = {"synonyms", "languages", "stop_words", "turn_on", "turn_off"}
+SECTIONS = {"weak_words", "synonyms", "languages", "stop_words", "turn_on", "turn_off"}
 LARGE = ("de", "fr", "es", "it", "nl", "pl", "pt", "ru", "zh", "ja")
 SMALL = ("tr", "uk", "sv", "cs", "ko")
 WITHOUT_SPACES = ("zh", "ja", "ko")
@@ -61,6 +61,9 @@ def complaints(vocabulary: Vocabulary) -> Iterable[str]:
                 yield f"{title}: {key!r} has an empty list, an empty word or a word twice"
             if title == "synonyms" and key in words:
                 yield f"{title}: {key!r} repeats itself"
+    weak = vocabulary["weak_words"]
+    if len(set(weak)) != len(weak) or any(wrong_key(word, stems=False) for word in weak):
+        yield "weak_words: a word twice, or one that is not lower case"
     for section in ("stop_words", "turn_on", "turn_off"):
         expected = {"en", *LARGE, *SMALL}
         if set(vocabulary[section]) != expected:
@@ -145,6 +148,7 @@ def test_it_covers_english_and_fifteen_languages() -> None:
     ("change", "complaint"),
     [
         (lambda v: v.pop("turn_off"), "the sections are"),
+        (lambda v: v["weak_words"].append(v["weak_words"][0]), "weak_words: a word twice"),
         (lambda v: v["synonyms"].update({"WiFi": ["wireless"]}), "not lower case"),
         (lambda v: v["synonyms"].update({"wifi*": ["wireless"]}), "not at the end"),
         (lambda v: v["synonyms"].update({"wifi": []}), "an empty list"),

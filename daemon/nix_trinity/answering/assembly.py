@@ -18,6 +18,7 @@ from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retriever
 from nix_trinity.answering.role_models import EngineSource, RoleModels
 from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
+from nix_trinity.answering.verifier.renamed import load_renamed, old_names
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.config import Config
 from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
@@ -76,7 +77,9 @@ def _places(config: Config) -> CorpusPlaces:
 def _retriever() -> Retriever:
     folder = modelfiles_dir()
     return Retriever(
-        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME), ranking.load_ranking(folder / ranking.FILE_NAME)
+        vocabulary.load_vocabulary(folder / vocabulary.FILE_NAME),
+        ranking.load_ranking(folder / ranking.FILE_NAME),
+        old_names(load_renamed()),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nix_trinity.answering.retriever.features import Hints, WeighedTerm
 from nix_trinity.answering.retriever.query import Query
@@ -12,12 +12,14 @@ _BY_TEXT = 80
 _BY_MAIN_TEXT = 60
 _BY_GROUP = 30
 _OF_GROUP = 6
-_MOST_STEMS = 20
+_MOST_STEMS = 10
 _AROUND_NAME = " \t\r\n`'\"‘’“”?!,;:="
 _LONGEST_NAME = 300
 # Below the name itself, above what shares a parent further up only.
 _RELATIVE = 0.3
 _MOST_NAMED = 12
+_MAIN_NAMES = 2
+_LESSER_SHARE = 0.6
 
 
 class Pool:
@@ -38,11 +40,24 @@ class Pool:
                 setattr(hints, name, max(old, value))
 
 
-def named_by(index: IndexReader, question: str) -> list[int]:
+def current_name(index: IndexReader, name: str, old_names: Mapping[str, str]) -> str:
+    """What an option is called here: its own name, or what a release made of it or of a set that it stood in."""
+    if index.options_named(name):
+        return name
+    if known := index.successor(name):
+        return known
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        if new := old_names.get(".".join(parts[:length])):
+            return ".".join([new, *parts[length:]])
+    return name
+
+
+def named_by(index: IndexReader, question: str, old_names: Mapping[str, str]) -> list[int]:
     """The options of the name that the question consists of; of the new name when a release renamed it."""
     for name in dict.fromkeys((question.strip(), question.strip(_AROUND_NAME).removeprefix("config."))):
         if 0 < len(name) <= _LONGEST_NAME:
-            found = index.options_named(name) or index.options_named(index.successor(name) or name)
+            found = index.options_named(current_name(index, name, old_names))
             if found:
                 return found
     return []
@@ -55,10 +70,10 @@ def said_in(index: IndexReader, question: str, query: Query) -> list[int]:
     return [number for name in query.names if name in question for number in index.options_named(name)]
 
 
-def add_by_name(index: IndexReader, query: Query, pool: Pool) -> None:
+def add_by_name(index: IndexReader, query: Query, pool: Pool, old_names: Mapping[str, str]) -> None:
     """The options whose names stand in the question or in an error, and what is nearest to those."""
     for name in query.names:
-        parts = (index.successor(name) or name).split(".")
+        parts = current_name(index, name, old_names).split(".")
         # The name itself; else the nearest parent that is one: nix.settings.x stands below nix.settings.
         for length in range(len(parts), 0, -1):
             shorter = ".".join(parts[:length])
@@ -97,11 +112,12 @@ def add_by_text(index: IndexReader, terms: Sequence[WeighedTerm], pool: Pool) ->
 
 def vote(index: IndexReader, pool: Pool, names: Sequence[str], **said: float) -> None:
     """Add the options that a note, the manual or a past answer names."""
-    # All count the same: a note lists its options by the alphabet.
-    for name in names[:_MOST_NAMED]:
+    for place, name in enumerate(names[:_MOST_NAMED]):
+        # What a text names first is what it is about.
+        share = 1.0 if place < _MAIN_NAMES else _LESSER_SHARE
         for number in nearest_named(index, name):
             pool.children.setdefault(number, name)
-            pool.add(number, **said)
+            pool.add(number, **{what: value * share for what, value in said.items()})
 
 
 def nearest_named(index: IndexReader, name: str) -> list[int]:

@@ -31,6 +31,7 @@ _VARIANT_WEIGHT = 0.7
 _TRANSLATED_WEIGHT = 0.9
 _CORRECTED_WEIGHT = 0.8
 _PHRASE_WEIGHT = 0.9
+_NEXT_SYNONYM = 0.9
 _WEAK_FACTOR = 0.35
 _MOST_TERMS = 24
 _LEAST_BEGINNING = 5
@@ -212,8 +213,9 @@ def _joined(stems: Sequence[str], at: int) -> str:
 
 
 def _add_synonyms(into: dict[str, float], phrase: tuple[str, ...], vocabulary: Vocabulary, weight: float) -> None:
-    for meant in vocabulary.synonyms.get(phrase, ()):
-        into.setdefault(meant, weight)
+    # The more telling word comes first in the vocabulary.
+    for place, meant in enumerate(vocabulary.synonyms.get(phrase, ())):
+        into.setdefault(meant, weight * _NEXT_SYNONYM**place)
 
 
 def _add_translations(into: dict[str, float], translations: Sequence[str], vocabulary: Vocabulary) -> None:

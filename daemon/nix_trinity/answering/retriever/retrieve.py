@@ -86,8 +86,10 @@ class Gathered:
 class Retriever:
     """Everything a search needs besides the index."""
 
-    def __init__(self, vocabulary: Vocabulary, ranking: Ranking) -> None:
+    def __init__(self, vocabulary: Vocabulary, ranking: Ranking, old_names: Mapping[str, str] | None = None) -> None:
+        """``old_names`` are options' or sets' names of earlier releases, each with today's."""
         self.vocabulary = vocabulary
+        self._old_names = old_names or {}
         self._ranking = ranking
 
     @property
@@ -146,10 +148,10 @@ class Retriever:
         notes = self._notes(index, query, asked_by)
         manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = Pool()
-        asked = [] if attachment.strip() else named_by(index, question)
+        asked = [] if attachment.strip() else named_by(index, question, self._old_names)
         for number in asked:
             pool.add(number, named=1.0)
-        add_by_name(index, query, pool)
+        add_by_name(index, query, pool, self._old_names)
         for note, fit in notes:
             vote(index, pool, note.options, note=fit)
         for passage in manual[:2]:

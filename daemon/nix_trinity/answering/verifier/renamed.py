@@ -69,6 +69,12 @@ class Renames:
         return None
 
 
+def old_names(rows: Iterable[Renamed]) -> dict[str, str]:
+    """Each old name with its new one, or with what does the same now."""
+    named = ((row.old, join_name(row.new) if row.new is not None else next(iter(row.instead), "")) for row in rows)
+    return {join_name(old): new for old, new in named if new}
+
+
 def load_renamed(path: FilePath | None = None) -> tuple[Renamed, ...]:
     """Read and check the rows; ``path`` defaults to the file that comes with the package.
 

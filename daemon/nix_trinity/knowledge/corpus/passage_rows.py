@@ -69,10 +69,20 @@ def fill_note(connection: apsw.Connection, source: Source, data: bytes) -> Outco
         body=note.text,
         triggers=note.triggers,
         asked=note.asked,
-        options=note.options,
+        options=tuple(sorted(note.options, key=lambda name: _first_named(note.text, name))),
     )
     _replace(connection, source, [passage])
     return Outcome(1)
+
+
+def _first_named(text: str, name: str) -> tuple[int, int]:
+    """Where a text names an option first; in code that writes sets out, where the longest part of its name stands."""
+    parts = name.split(".")
+    for missing in range(max(len(parts) - 1, 1)):
+        at = text.find(".".join(parts[: len(parts) - missing]))
+        if at >= 0:
+            return at, missing
+    return len(text), len(parts)
 
 
 def remove_source(connection: apsw.Connection, source: int) -> None:
