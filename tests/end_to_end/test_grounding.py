@@ -191,6 +191,8 @@ def test_what_rests_on_nothing_says_so(daemon: ActivatedDaemon, engine: FakeOlla
         answer = daemon.ask(question)
         assert answer["verdict"] == "ungrounded", answer["sources"]
         assert any("Nothing was found" in notice for notice in answer["notices"])
+    told = [chat["messages"][-1]["content"] for chat in engine.chats if "zxqv" in chat["messages"][-1]["content"]]
+    assert all("Nothing about this was found" in text for text in told)
 
 
 def test_a_pasted_error_leads_to_its_note(daemon: ActivatedDaemon, engine: FakeOllama) -> None:

@@ -19,6 +19,7 @@ from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleMode
 from nix_trinity.answering.settings_part import (
     ANSWER_TOKENS,
     MOST_SETTINGS,
+    NOTHING_FOUND_TASK,
     SETTINGS_TASK,
     explanation_task,
     least_settings,
@@ -85,7 +86,7 @@ class AnswerLine:
         snippet = await self._settings()
         if snippet:
             yield await self.check.add(snippet_text(snippet))
-        task = explanation_task(snippet) if snippet else ""
+        task = explanation_task(snippet) if snippet else self._task_without_settings()
         self.main = await self._generation(task)
         wrong: Checked | None = None
         async with aclosing(generate(self.main)) as stream:
@@ -98,6 +99,10 @@ class AnswerLine:
             async with aclosing(self._repaired(wrong, task)) as mended:
                 async for text in mended:
                     yield text
+
+    def _task_without_settings(self) -> str:
+        nothing = self._asked.grounds.verifier is not None and not self._passages
+        return NOTHING_FOUND_TASK if nothing else ""
 
     async def _settings(self) -> str:
         """The settings as Nix code; '' when the question is not one for settings, or the model gave none."""

@@ -17,6 +17,10 @@ SETTINGS_TASK = (
     "Choose, from the options given above, the settings that do what is asked: as few as will do, the best one first. "
     "Answer in JSON."
 )
+NOTHING_FOUND_TASK = (
+    "Nothing about this was found in the options and notes of this NixOS. Say so first, and name no option that you are "
+    "not sure of."
+)
 MOST_SETTINGS = 3
 ANSWER_TOKENS = 400
 _MOST_CANDIDATES = 6
