@@ -7,7 +7,7 @@ CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/n
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-grounding clean distclean-cache
+.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-routing bench-redaction bench-grounding clean distclean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -43,14 +43,22 @@ demo: setup ## show what the product does, on the real parts
 bench: prepare ## measure it, on the real parts
 	@$(VENV)/python -m bench
 
-bench-retrieval: setup ## measure the search for options, on real options (NIX_TRINITY_DATA)
-	@$(VENV)/python -m bench.retrieval
+bench-retrieval: prepare ## measure the search on real options (NIX_TRINITY_DATA), without vectors and with
+	@$(VENV)/python -m bench.retrieval --vectors
+	@$(VENV)/python -m bench.past_answers
 
-fit-retrieval: setup ## fit the search's weights on our own questions; writes modelfiles/ranking.toml
-	@$(VENV)/python -m bench.retrieval --fit
+fit-retrieval: prepare ## fit the search's weights on our own questions; writes modelfiles/ranking.toml
+	@$(VENV)/python -m bench.retrieval --fit --vectors
+
+bench-routing: setup ## measure which role questions are sent to
+	@$(VENV)/python -m bench.routing
+
+bench-redaction: setup ## measure the redactor on real options and hostile texts
+	@$(VENV)/python -m bench.redaction
 
 bench-grounding: prepare ## measure what grounding makes of a small model, on real options
 	@$(VENV)/python -m bench.grounding
+	@$(VENV)/python -m bench.prefix
 
 clean: ## remove what was made in this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
