@@ -19,7 +19,8 @@
         ├── EngineTimeoutError       engine_timeout
         ├── EngineBusyError          engine_busy
         ├── EngineProtocolError      engine_garbage
-        └── ContextTooLongError      context_too_long
+        ├── ContextTooLongError      context_too_long
+        └── SettingsError            settings_invalid      (answering/: a choice that was not offered)
 
 ``message`` says what happened and why; ``hint`` says what to do next, as a command or an option where
 there is one. Codes are part of the protocol (docs/reference/protocol.md): they are never renamed.
