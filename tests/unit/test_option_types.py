@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Language, Node, Parser
 
+from nix_trinity.knowledge.option_type_text import parse_type
 from nix_trinity.knowledge.option_types import (
     ABOVE_ZERO,
     ANYTHING,
@@ -32,7 +33,6 @@ from nix_trinity.knowledge.option_types import (
     OptionType,
     admits,
     either,
-    parse_type,
 )
 
 PORT = OptionType("integer", minimum=0, maximum=65535)

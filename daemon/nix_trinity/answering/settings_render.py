@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from nix_trinity.knowledge.option_types import ANYTHING, OptionType, admits, parse_type
+from nix_trinity.knowledge.option_type_text import parse_type
+from nix_trinity.knowledge.option_types import ANYTHING, OptionType, admits
 from nix_trinity.knowledge.options import Option
 
 T = TypeVar("T")

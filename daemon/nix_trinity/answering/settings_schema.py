@@ -18,7 +18,8 @@ from typing import Any
 
 from nix_trinity.answering.settings_render import KEYWORDS, NixExpression, Setting, SettingValue, is_placeholder
 from nix_trinity.errors import EngineError
-from nix_trinity.knowledge.option_types import OptionType, admits, parse_type
+from nix_trinity.knowledge.option_type_text import parse_type
+from nix_trinity.knowledge.option_types import OptionType, admits
 from nix_trinity.knowledge.options import Option, Path
 
 _LONGEST_ANSWER = 100_000  # characters

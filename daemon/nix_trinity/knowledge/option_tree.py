@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-from nix_trinity.knowledge.option_types import OptionType, parse_type
+from nix_trinity.knowledge.option_type_text import parse_type
+from nix_trinity.knowledge.option_types import OptionType
 from nix_trinity.knowledge.options import Option, Path
 
 Status = Literal["option", "group", "freeform", "below_leaf", "unknown"]

@@ -28,6 +28,7 @@ Kind = Literal[
     "anything",
 ]
 
+# A bracket expression or an escaped character; the bounds keep it linear where brackets never close.
 _CLASS = re.compile(r"\\.|\[(\^?)(\]?(?:\[[:.=]\w{1,20}[:.=]\]|[^\]]){0,250})\]", re.DOTALL)
 _IN_CLASS = re.compile(r"\[:(\w{1,20}):\]|[\[\]\\&~|]|(?<=-)-")
 _POSIX = {

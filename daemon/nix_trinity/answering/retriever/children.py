@@ -9,7 +9,7 @@ import msgspec
 
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.knowledge.option_tree import split_name
-from nix_trinity.knowledge.option_types import parse_type
+from nix_trinity.knowledge.option_type_text import parse_type
 
 _ELEMENT = re.compile(r"(?:null or )?(?:lazy )?attribute set of (.+)", re.DOTALL)
 

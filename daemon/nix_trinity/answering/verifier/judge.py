@@ -12,7 +12,8 @@ from nix_trinity.answering.verifier.nix_expression import Expression
 from nix_trinity.answering.verifier.renamed import Renames, Successor
 from nix_trinity.answering.verifier.values import described_type, described_value, may_take, refused_part
 from nix_trinity.knowledge.option_tree import Match, OptionTree, is_placeholder, join_name
-from nix_trinity.knowledge.option_types import OptionType, parse_type
+from nix_trinity.knowledge.option_type_text import parse_type
+from nix_trinity.knowledge.option_types import OptionType
 from nix_trinity.knowledge.options import Path
 
 _RECENT: Final = 600
