@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its stubs are a package of their own
 from tree_sitter import Language, Parser
 
+from nix_trinity.answering.settings_answer import SettingsError, parse_settings
 from nix_trinity.answering.settings_render import (
     NixExpression,
     SettingValue,
@@ -26,13 +27,7 @@ from nix_trinity.answering.settings_render import (
     render_settings,
     render_value,
 )
-from nix_trinity.answering.settings_schema import (
-    Candidate,
-    SettingsError,
-    is_settable,
-    parse_settings,
-    settings_schema,
-)
+from nix_trinity.answering.settings_schema import Candidate, is_settable, settings_schema
 from nix_trinity.knowledge.options import Option
 
 NIX = shutil.which("nix-instantiate")

@@ -16,6 +16,7 @@ from nix_trinity.answering.grounding import Grounds
 from nix_trinity.answering.passages import passages
 from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
 from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
+from nix_trinity.answering.settings_answer import SettingsError, parse_settings
 from nix_trinity.answering.settings_part import (
     ANSWER_TOKENS,
     MOST_SETTINGS,
@@ -27,7 +28,7 @@ from nix_trinity.answering.settings_part import (
     snippet_text,
 )
 from nix_trinity.answering.settings_render import render_settings
-from nix_trinity.answering.settings_schema import SettingsError, parse_settings, settings_schema
+from nix_trinity.answering.settings_schema import settings_schema
 from nix_trinity.answering.verifier.findings import Checked
 from nix_trinity.engines.protocol import ChatMessage
 from nix_trinity.errors import EngineError
