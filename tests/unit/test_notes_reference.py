@@ -64,9 +64,9 @@ def test_the_example_answers_a_pasted_error_and_a_question(tmp_path: Path) -> No
         status = await corpus.status()
         assert status is not None
         assert (status.notes, status.problems) == (1, ())
-        found = await corpus.read(lambda index: index.notes_triggered(log))
+        found = await corpus.read(lambda index: index.passages.notes_triggered(log))
         assert [note.title for note in found] == ["The printer on the second floor"]
-        asked = await corpus.read(lambda index: index.passages_by_text(["drucker", "stock"], kind="note", limit=3))
+        asked = await corpus.read(lambda index: index.passages.by_text(["drucker", "stock"], kind="note", limit=3))
         assert [note.title for note in asked] == ["The printer on the second floor"]
 
     with_notes(tmp_path, work)

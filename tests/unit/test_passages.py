@@ -10,7 +10,7 @@ from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.query import Query
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.errors import RequestError
-from nix_trinity.knowledge.corpus.search import Found
+from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.options import Option
 
 MARKER = "data-0123456789ab"

@@ -98,8 +98,8 @@ def test_a_term_reaches_the_index_as_a_text(index: IndexReader, term: str) -> No
     terms = [term, "openssh"]
     assert index.options_by_text(terms, limit=5, main_limit=5)[0]
     assert index.groups_by_text(terms, limit=5)
-    assert index.passages_by_text(terms, kind="note", limit=5) is not None
-    assert index.notes_asked([term, term], limit=1) == []
+    assert index.passages.by_text(terms, kind="note", limit=5) is not None
+    assert index.passages.notes_asked([term, term], limit=1) == []
     assert index.options_named(term) == []
     assert index.frequencies([term]) == {}
 

@@ -14,7 +14,8 @@ from nix_trinity.answering.verifier.check import Verifier
 from nix_trinity.answering.verifier.renamed import Renamed, Renames, load_renamed
 from nix_trinity.errors import TrinityError
 from nix_trinity.knowledge.corpus.corpus import Corpus
-from nix_trinity.knowledge.corpus.search import Found, IndexReader, Rename
+from nix_trinity.knowledge.corpus.finds import Found, Rename
+from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.option_tree import OptionTree, split_name
 from nix_trinity.knowledge.past_answers import Past
 

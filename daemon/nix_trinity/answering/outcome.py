@@ -8,7 +8,7 @@ from nix_trinity.answering.checking import AnswerCheck
 from nix_trinity.answering.grounding import Grounds
 from nix_trinity.answering.question import Outcome, Source
 from nix_trinity.answering.verifier.findings import verdict as verdict_of
-from nix_trinity.knowledge.corpus.search import Found
+from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.corpus.words import stem, stems, words
 from nix_trinity.knowledge.option_tree import split_name
 from nix_trinity.knowledge.options import Option

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
+from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.corpus.markdown import plain
 from nix_trinity.knowledge.corpus.option_rows import summary_of
-from nix_trinity.knowledge.corpus.search import Found
 
 _LEADING_OPTIONS = 4
 _MOST_OPTIONS = 8

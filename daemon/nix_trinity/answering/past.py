@@ -15,7 +15,8 @@ from nix_trinity.answering.retriever.query import language_of
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
 from nix_trinity.answering.verifier.check import Verifier
 from nix_trinity.answering.verifier.release import Segment, Segmenter
-from nix_trinity.knowledge.corpus.search import Found, IndexReader
+from nix_trinity.knowledge.corpus.finds import Found
+from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.corpus.words import stem, words
 from nix_trinity.knowledge.past_answers import Past
 

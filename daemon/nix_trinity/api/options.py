@@ -6,7 +6,7 @@ from nix_trinity.answering.grounding import Search
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.settings_render import render_option
 from nix_trinity.api.messages import NoteFound, OptionFound, OptionsReply
-from nix_trinity.knowledge.corpus.search import Found
+from nix_trinity.knowledge.corpus.finds import Found
 
 _LEAST_SHARE = 0.005
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from nix_trinity.answering.retriever.query import Query
-from nix_trinity.knowledge.corpus.search import Candidate
+from nix_trinity.knowledge.corpus.finds import Candidate
 from nix_trinity.knowledge.options import Option
 
 # Stems that nearly every name has: they tell nothing of what an option is about.

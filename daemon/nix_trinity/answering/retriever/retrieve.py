@@ -21,7 +21,8 @@ from nix_trinity.answering.retriever.features import Judge, Ranked, WeighedTerm,
 from nix_trinity.answering.retriever.query import Query, analyse
 from nix_trinity.answering.retriever.ranking import Ranking
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
-from nix_trinity.knowledge.corpus.search import Candidate, Found, IndexReader
+from nix_trinity.knowledge.corpus.finds import Candidate, Found
+from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.corpus.words import stems
 
 _MOST_NOTES = 4
@@ -141,12 +142,12 @@ class Retriever:
             vocabulary=self.vocabulary,
             known=lambda stems: index.frequencies(stems),
             nearest=lambda word: index.nearest_words(word),
-            is_error=not attachment.strip() and bool(index.notes_triggered(question)),
+            is_error=not attachment.strip() and bool(index.passages.notes_triggered(question)),
         )
         terms = weighed(query, index)
         asked_by = _asked_by(index, query, question)
         notes = self._notes(index, query, asked_by)
-        manual = index.passages_by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
+        manual = index.passages.by_text(query.stems, kind="manual", limit=_MOST_MANUAL)
         pool = Pool()
         asked = [] if attachment.strip() else named_by(index, question, self._old_names)
         for number in asked:
@@ -188,11 +189,11 @@ class Retriever:
 
     def _notes(self, index: IndexReader, query: Query, asked_by: Found | None) -> list[tuple[Found, float]]:
         """Notes with how well they fit: a trigger in the pasted text is certain, a shared word is not."""
-        triggered = index.notes_triggered(query.pasted) if query.pasted else []
+        triggered = index.passages.notes_triggered(query.pasted) if query.pasted else []
         found = {note.id: (note, 1.0 if rank == 0 else 0.7) for rank, note in enumerate(triggered[:2])}
         if asked_by is not None:
             found.setdefault(asked_by.id, (asked_by, _ASKED_FIT))
-        by_text = index.passages_by_text(query.stems, kind="note", limit=_MOST_NOTES)
+        by_text = index.passages.by_text(query.stems, kind="note", limit=_MOST_NOTES)
         for rank, note in enumerate(by_text):
             if note.score >= _LEAST_NOTE_SCORE:
                 found.setdefault(note.id, (note, min(note.score / 25, 0.9) / (1 + rank)))
@@ -208,7 +209,7 @@ def _asked_by(index: IndexReader, query: Query, question: str) -> Found | None:
     """The note that has the whole question among its ways of asking; a single word is in too many."""
     if query.pasted or len(query.terms) < _LEAST_ASKED_TERMS:
         return None
-    return next(iter(index.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1)), None)
+    return next(iter(index.passages.notes_asked(stems(question)[:_LONGEST_ASKED], limit=1)), None)
 
 
 def weighed(query: Query, index: IndexReader) -> list[WeighedTerm]:

@@ -1,71 +1,26 @@
-"""Questions to the index, in words; which of the finds is best is decided in answering/retriever.
-
-Text that a person wrote never reaches FTS5 as its query language: each term is quoted, with quotes doubled
-(https://www.sqlite.org/fts5.html#fts5_strings).
-"""
+"""Questions to the index, in words; which of the finds is best is decided in answering/retriever."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import apsw
 import msgspec
 
-from nix_trinity.knowledge.corpus.notes import literal_length, literal_pieces, trigger_matches
+from nix_trinity.knowledge.corpus.finds import Candidate, Rename
+from nix_trinity.knowledge.corpus.full_text import any_of
+from nix_trinity.knowledge.corpus.passage_search import PassageReader
 from nix_trinity.knowledge.corpus.words import name_stems
 from nix_trinity.knowledge.options import Option
 
 # Weights of an option's columns in BM25: its name, its description's first sentence, the rest.
 _OPTION_WEIGHTS = "10.0, 4.0, 1.0"
 _GROUP_WEIGHTS = "8.0, 2.0"
-_PASSAGE_WEIGHTS = "6.0, 6.0, 1.0"
 _UPPER_DEPTH = 3
 _MAIN_DEPTH_OF_LIST = 400
 _MOST_REMEMBERED = 8192
 _LEAST_TYPO_LENGTH = 4
 _LEAST_LIKENESS = 78.0
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An option that may be meant, with what it is judged by."""
-
-    id: int
-    option: Option
-    group: str
-    name_stems: frozenset[str]
-    last_stems: frozenset[str]
-    """Of the path's last attribute."""
-    set_stems: frozenset[str]
-    """Of the attributes before it."""
-    summary_stems: frozenset[str]
-    mentions: int
-    """How many other texts name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A passage of the manual, or a note."""
-
-    id: int
-    kind: str
-    title: str
-    anchor: str
-    body: str
-    options: tuple[str, ...]
-    file: str
-    score: float
-    """BM25, greater is better; 0 for one that was found by its trigger."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rename:
-    """An option's old and new name, and the first release that was seen to have the new one ('': not known)."""
-
-    old: str
-    new: str
-    release: str
 
 
 class IndexReader:
@@ -77,7 +32,7 @@ class IndexReader:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._triggers: list[tuple[int, list[tuple[str, list[str]]]]] | None = None
+        self.passages = PassageReader(connection)
         self._words: list[str] | None = None
         self._upper: frozenset[int] | None = None
         self._count: int | None = None
@@ -112,7 +67,7 @@ class IndexReader:
             for (number,) in self._connection.execute(
                 "SELECT rowid FROM options_text WHERE options_text MATCH ?"  # noqa: S608 (our own text)
                 f" ORDER BY bm25(options_text, {_OPTION_WEIGHTS}) LIMIT ?",
-                (_any_of(stems), max(limit, _MAIN_DEPTH_OF_LIST)),
+                (any_of(stems), max(limit, _MAIN_DEPTH_OF_LIST)),
             )
         ]
         upper = self._upper_options()
@@ -127,7 +82,7 @@ class IndexReader:
             for (name,) in self._connection.execute(
                 "SELECT groups.name FROM groups_text CROSS JOIN groups ON groups.id = groups_text.rowid"  # noqa: S608
                 f" WHERE groups_text MATCH ? ORDER BY bm25(groups_text, {_GROUP_WEIGHTS}) LIMIT ?",
-                (_any_of(stems), limit),
+                (any_of(stems), limit),
             )
         ]
 
@@ -181,57 +136,6 @@ class IndexReader:
     def all_options(self) -> list[Option]:
         """Every option."""
         return [self._decoder.decode(record) for (record,) in self._connection.execute("SELECT record FROM options")]
-
-    def passages_by_text(self, stems: Sequence[str], *, kind: str, limit: int) -> list[Found]:
-        """The passages that have any of the stems, best first by BM25."""
-        if not stems:
-            return []
-        return self._found(
-            f"SELECT passages.id, -bm25(passages_text, {_PASSAGE_WEIGHTS})"  # noqa: S608 (our own text)
-            " FROM passages_text CROSS JOIN passages ON passages.id = passages_text.rowid"
-            " WHERE passages_text MATCH ? AND passages.kind = ? ORDER BY 2 DESC LIMIT ?",
-            (_any_of(stems), kind, limit),
-        )
-
-    def notes_asked(self, stems: Sequence[str], *, limit: int) -> list[Found]:
-        """The notes of which a way of asking has these stems in a row, best first by BM25."""
-        return self._found(
-            "SELECT passages.id, -bm25(passages_text) FROM passages_text"
-            " CROSS JOIN passages ON passages.id = passages_text.rowid"
-            " WHERE passages_text MATCH ? AND passages.kind = 'note' ORDER BY 2 DESC LIMIT ?",
-            (f"asked : {_any_of([' '.join(stems)])}", limit),
-        )
-
-    def notes_triggered(self, text: str) -> list[Found]:
-        """The notes of which a trigger stands in ``text``, the most telling first: that with the most to match."""
-        if self._triggers is None:
-            self._triggers = [
-                (
-                    number,
-                    [(trigger, literal_pieces(trigger)) for trigger in msgspec.json.decode(triggers, type=list[str])],
-                )
-                for number, triggers in self._connection.execute(
-                    "SELECT id, triggers FROM passages WHERE triggers <> '[]'"
-                )
-            ]
-        whole = text.casefold()
-        lines = list(dict.fromkeys(whole.splitlines()))
-        matched = [
-            (
-                max(
-                    (
-                        literal_length(trigger)
-                        for trigger, pieces in triggers
-                        if all(piece in whole for piece in pieces) and trigger_matches(trigger, lines)
-                    ),
-                    default=0,
-                ),
-                number,
-            )
-            for number, triggers in self._triggers
-        ]
-        best = sorted(((length, number) for length, number in matched if length), reverse=True)
-        return [found for _, number in best for found in self._found("SELECT ?, 0.0", (number,))]
 
     def nearest_words(self, word: str, *, limit: int = 2) -> list[str]:
         """Words of the index that ``word`` may be a misspelling of, nearest first; none for a short one."""
@@ -294,22 +198,6 @@ class IndexReader:
             if often:
                 found[one] = often
         return found
-
-    def _found(self, numbers: str, bindings: tuple[str | int, ...]) -> list[Found]:
-        return [
-            Found(number, kind, title, anchor, body, tuple(msgspec.json.decode(options, type=list[str])), path, score)
-            for number, score, kind, title, anchor, body, options, path in self._connection.execute(
-                f"WITH hits (id, score) AS ({numbers})"  # noqa: S608 (our own text)
-                " SELECT hits.id, hits.score, p.kind, p.title, p.anchor, p.body, p.options, sources.path"
-                " FROM hits JOIN passages p ON p.id = hits.id JOIN sources ON sources.id = p.source"
-                " ORDER BY hits.score DESC",
-                bindings,
-            )
-        ]
-
-
-def _any_of(stems: Sequence[str]) -> str:
-    return " OR ".join('"' + one.replace('"', '""') + '"' for one in stems)
 
 
 def _marks(values: Sequence[object]) -> str:

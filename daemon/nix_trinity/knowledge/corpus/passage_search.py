@@ -1,0 +1,90 @@
+"""Questions to the manual and the notes, in words, and to the notes by what was pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+import msgspec
+
+from nix_trinity.knowledge.corpus.finds import Found
+from nix_trinity.knowledge.corpus.full_text import any_of
+from nix_trinity.knowledge.corpus.notes import literal_length, literal_pieces, trigger_matches
+
+# Weights of a passage's columns in BM25: its title, the ways of asking for it, its text.
+_PASSAGE_WEIGHTS = "6.0, 6.0, 1.0"
+
+
+class PassageReader:
+    """Reads the passages of the manual and the notes; to be used in the index's own thread.
+
+    An instance remembers the triggers, so the index must not change under it. ``CROSS JOIN`` keeps SQLite from running
+    the full-text query once for each row of the other table.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._triggers: list[tuple[int, list[tuple[str, list[str]]]]] | None = None
+
+    def by_text(self, stems: Sequence[str], *, kind: str, limit: int) -> list[Found]:
+        """The passages that have any of the stems, best first by BM25."""
+        if not stems:
+            return []
+        return self._found(
+            f"SELECT passages.id, -bm25(passages_text, {_PASSAGE_WEIGHTS})"  # noqa: S608 (our own text)
+            " FROM passages_text CROSS JOIN passages ON passages.id = passages_text.rowid"
+            " WHERE passages_text MATCH ? AND passages.kind = ? ORDER BY 2 DESC LIMIT ?",
+            (any_of(stems), kind, limit),
+        )
+
+    def notes_asked(self, stems: Sequence[str], *, limit: int) -> list[Found]:
+        """The notes of which a way of asking has these stems in a row, best first by BM25."""
+        return self._found(
+            "SELECT passages.id, -bm25(passages_text) FROM passages_text"
+            " CROSS JOIN passages ON passages.id = passages_text.rowid"
+            " WHERE passages_text MATCH ? AND passages.kind = 'note' ORDER BY 2 DESC LIMIT ?",
+            (f"asked : {any_of([' '.join(stems)])}", limit),
+        )
+
+    def notes_triggered(self, text: str) -> list[Found]:
+        """The notes of which a trigger stands in ``text``, the most telling first: that with the most to match."""
+        if self._triggers is None:
+            self._triggers = [
+                (
+                    number,
+                    [(trigger, literal_pieces(trigger)) for trigger in msgspec.json.decode(triggers, type=list[str])],
+                )
+                for number, triggers in self._connection.execute(
+                    "SELECT id, triggers FROM passages WHERE triggers <> '[]'"
+                )
+            ]
+        whole = text.casefold()
+        lines = list(dict.fromkeys(whole.splitlines()))
+        matched = [
+            (
+                max(
+                    (
+                        literal_length(trigger)
+                        for trigger, pieces in triggers
+                        if all(piece in whole for piece in pieces) and trigger_matches(trigger, lines)
+                    ),
+                    default=0,
+                ),
+                number,
+            )
+            for number, triggers in self._triggers
+        ]
+        best = sorted(((length, number) for length, number in matched if length), reverse=True)
+        return [found for _, number in best for found in self._found("SELECT ?, 0.0", (number,))]
+
+    def _found(self, numbers: str, bindings: tuple[str | int, ...]) -> list[Found]:
+        return [
+            Found(number, kind, title, anchor, body, tuple(msgspec.json.decode(options, type=list[str])), path, score)
+            for number, score, kind, title, anchor, body, options, path in self._connection.execute(
+                f"WITH hits (id, score) AS ({numbers})"  # noqa: S608 (our own text)
+                " SELECT hits.id, hits.score, p.kind, p.title, p.anchor, p.body, p.options, sources.path"
+                " FROM hits JOIN passages p ON p.id = hits.id JOIN sources ON sources.id = p.source"
+                " ORDER BY hits.score DESC",
+                bindings,
+            )
+        ]
