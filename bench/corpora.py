@@ -15,7 +15,8 @@ from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.retrieve import Retriever
 from nix_trinity.answering.verifier.renamed import load_renamed, old_names
 from nix_trinity.catalogue import modelfiles_dir
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from tests.stack import data
 
 OWN_QUESTIONS = data.CHECKOUT / "tests" / "data" / "retrieval.jsonl"

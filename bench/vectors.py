@@ -16,7 +16,8 @@ from random import Random
 from typing import TypeVar
 
 from bench.corpora import indexed
-from nix_trinity.knowledge.corpus.corpus import FILE_NAME, Corpus
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.index_file import FILE_NAME
 from nix_trinity.knowledge.corpus.vectors import VectorTable
 
 DIMENSIONS = (384, 768)

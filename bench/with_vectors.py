@@ -11,7 +11,8 @@ from bench.corpora import unpacked_options
 from nix_trinity.answering.retriever.embedding import Embedder, Pace
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.engines.ollama import Deadlines, OllamaEngine
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from tests.stack import cache, embedding_model, ollama_binary
 from tests.stack.server import OllamaServer
 

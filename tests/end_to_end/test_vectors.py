@@ -13,7 +13,8 @@ import pytest
 from nix_trinity.answering.retriever.embedding import Embedder, Pace
 from nix_trinity.engines.ollama import OllamaEngine
 from nix_trinity.engines.protocol import ChatMessage, ChatRequest, Engine
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.corpus.vectors import embedded_text
 from nix_trinity.knowledge.corpus.words import stems
 from nix_trinity.knowledge.options import Option

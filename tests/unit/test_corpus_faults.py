@@ -16,8 +16,9 @@ import pytest
 
 from nix_trinity.errors import CorpusError
 from nix_trinity.knowledge.corpus import ingest
-from nix_trinity.knowledge.corpus.corpus import FILE_NAME, CorpusPlaces
+from nix_trinity.knowledge.corpus.index_file import FILE_NAME
 from nix_trinity.knowledge.corpus.ingest import Outcome, Source, SourceFile, ingest_file
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from tests.data.corpus.support import SAMPLES, found, indexed, run, searched, write_options
 
 OPTIONS = {
@@ -364,7 +365,8 @@ def test_a_full_disk_keeps_nobody_from_an_answer(mounted: Path, tmp_path: Path, 
 ANOTHER = """
 import asyncio, sys
 from pathlib import Path
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 async def main():
     for _ in range(int(sys.argv[3])):
         corpus = Corpus(Path(sys.argv[1]), CorpusPlaces(options=sys.argv[2]))

@@ -10,7 +10,9 @@ from typing import Any
 import apsw
 import pytest
 
-from nix_trinity.knowledge.corpus.corpus import FILE_NAME, Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.index_file import FILE_NAME
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from tests.data.corpus.support import NOTES, SAMPLES, entry, found, indexed, run, searched, unpacked, write_options
 
 OPTIONS = {

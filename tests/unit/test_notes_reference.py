@@ -11,8 +11,9 @@ import pytest
 
 from nix_trinity.config import CorpusSection
 from nix_trinity.errors import CorpusError
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.notes import MOST_BYTES, Note, parse_note
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "notes.md").read_text(encoding="utf-8")

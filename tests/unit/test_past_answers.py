@@ -25,7 +25,8 @@ from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.engines.protocol import Engine
 from nix_trinity.knowledge import exchanges as rows
 from nix_trinity.knowledge import past_answers
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.corpus.words import stems
 from nix_trinity.knowledge.database import Database, migrate
 from nix_trinity.knowledge.exchanges import Exchange, Feedback, Reader

@@ -21,14 +21,14 @@ def names(found: list[Ranked]) -> list[str]:
     return [one.option.name for one in found]
 
 
-def test_a_named_setting_stands_before_its_freeform_option() -> None:
-    found = with_children([PLAIN, FREEFORM], {"boot.kernel.sysctl": 'boot.kernel.sysctl."vm.swappiness"'})
-    assert names(found) == [
-        "services.openssh.enable",
-        'boot.kernel.sysctl."vm.swappiness"',
-        "boot.kernel.sysctl",
-    ]
-    child = found[1].option
+def test_a_named_setting_stands_beside_its_freeform_option() -> None:
+    swappiness = 'boot.kernel.sysctl."vm.swappiness"'
+    by_name = {"boot.kernel.sysctl": swappiness}
+    asked = with_children([PLAIN, FREEFORM], by_name, {swappiness})
+    assert names(asked) == ["services.openssh.enable", swappiness, "boot.kernel.sysctl"]
+    noted = with_children([PLAIN, FREEFORM], by_name, ())
+    assert names(noted) == ["services.openssh.enable", "boot.kernel.sysctl", swappiness]
+    child = asked[1].option
     assert child.path == ("boot", "kernel", "sysctl", "vm.swappiness")
     assert child.type == "(null or string)"
 
@@ -38,4 +38,4 @@ def test_a_named_setting_stands_before_its_freeform_option() -> None:
     ["services.openssh.enable", "services.openssh.enable.foo", "services.openssh", "not..a.name", ""],
 )
 def test_nothing_is_made_up_below_an_option_that_takes_no_names(name: str) -> None:
-    assert names(with_children([PLAIN], {PLAIN.option.name: name})) == [PLAIN.option.name]
+    assert names(with_children([PLAIN], {PLAIN.option.name: name}, {name})) == [PLAIN.option.name]

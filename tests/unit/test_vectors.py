@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from nix_trinity.answering.retriever.embedding import Embedder, Pace
 from nix_trinity.engines.protocol import Engine, InstalledModel
 from nix_trinity.errors import CorpusError, EngineBusyError, EngineError, EngineUnreachableError
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.corpus.vectors import TextToEmbed, embedded_text, packed_vector
 from nix_trinity.knowledge.options import Option
 

@@ -21,7 +21,8 @@ from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
 from nix_trinity.answering.verifier.renamed import load_renamed, old_names
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.config import Config
-from nix_trinity.knowledge.corpus.corpus import Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.store import KnowledgeStore
 
 

@@ -19,7 +19,9 @@ import apsw
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.retrieve import Retrieved, Retriever
 from nix_trinity.catalogue import modelfiles_dir
-from nix_trinity.knowledge.corpus.corpus import FILE_NAME, Corpus, CorpusPlaces
+from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.index_file import FILE_NAME
+from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.corpus.search import IndexReader
 
 Result = TypeVar("Result")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
@@ -14,16 +14,19 @@ from nix_trinity.knowledge.option_type_text import parse_type
 _ELEMENT = re.compile(r"(?:null or )?(?:lazy )?attribute set of (.+)", re.DOTALL)
 
 
-def with_children(ranked: Sequence[Ranked], children: Mapping[str, str]) -> list[Ranked]:
-    """``ranked`` with each named child right before the freeform option that it stands below.
+def with_children(ranked: Sequence[Ranked], children: Mapping[str, str], said: Container[str]) -> list[Ranked]:
+    """``ranked`` with each named child beside the freeform option that it stands below.
 
-    ``children`` has the child's name by the option's. The child takes the option's place in the ranking: it is the
-    one that was asked for.
+    ``children`` has the child's name by the option's. One that the person ``said`` goes first; one that only a note
+    names may be another than is meant, so it goes after the option.
     """
     found: list[Ranked] = []
     for one in ranked:
         child = _child(one, children.get(one.option.name, ""))
-        found.extend([child, one] if child is not None else [one])
+        if child is None:
+            found.append(one)
+        else:
+            found.extend([child, one] if child.option.name in said else [one, child])
     return found
 
 

@@ -122,7 +122,7 @@ class Retriever:
         likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
         if found.is_name:
             likely = 1.0
-        options = with_children(ranked[:limit], found.children)
+        options = with_children(ranked[:limit], found.children, found.query.names)
         return Retrieved(found.query, tuple(options[:limit]), found.notes, found.manual, likely)
 
     def gather(
