@@ -18,6 +18,7 @@ from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.question import Question
 from nix_trinity.api import http, messages, text
 from nix_trinity.api.access import Access
+from nix_trinity.api.decoding import check_text, decode
 from nix_trinity.api.openapi import describe
 from nix_trinity.api.stream import AnswerReply
 from nix_trinity.errors import AccessError, RequestError, TrinityError
@@ -62,9 +63,9 @@ class Api:
     async def ask(self, request: Request) -> ASGIApp:
         """``POST /v1/ask``."""
         reader = self._reader(request)
-        message = messages.decode(await http.read_body(request), messages.AskRequest)
-        messages.check_text(message.question, field="question", most=messages.MOST_QUESTION_CHARACTERS)
-        messages.check_text(message.attachment, field="attachment", most=messages.MOST_ATTACHMENT_CHARACTERS)
+        message = decode(await http.read_body(request), messages.AskRequest)
+        check_text(message.question, field="question", most=messages.MOST_QUESTION_CHARACTERS)
+        check_text(message.attachment, field="attachment", most=messages.MOST_ATTACHMENT_CHARACTERS)
         if not message.question.strip():
             raise RequestError(
                 "The question is empty.",
@@ -90,7 +91,7 @@ class Api:
     async def feedback(self, request: Request) -> Response:
         """``POST /v1/feedback``."""
         reader = self._reader(request)
-        message = messages.decode(await http.read_body(request), messages.FeedbackRequest)
+        message = decode(await http.read_body(request), messages.FeedbackRequest)
         correction = message.correction
         if (message.verdict == "corrected") != (correction is not None and bool(correction.strip())):
             raise RequestError(
@@ -98,7 +99,7 @@ class Api:
                 "For example: nix-trinity correct --text 'services.openssh.enable = true;'",
             )
         if correction is not None:
-            messages.check_text(correction, field="correction", most=messages.MOST_ATTACHMENT_CHARACTERS)
+            check_text(correction, field="correction", most=messages.MOST_ATTACHMENT_CHARACTERS)
         entry = Feedback(
             given_at_ms=int(time.time() * 1000),
             uid=reader.uid,
@@ -146,7 +147,7 @@ class Api:
         """``GET /v1/options?q=WORDS``: the search itself."""
         self._reader(request)
         words = request.query_params.get("q", "")
-        messages.check_text(words, field="q", most=messages.MOST_QUESTION_CHARACTERS)
+        check_text(words, field="q", most=messages.MOST_QUESTION_CHARACTERS)
         if not words.strip():
             raise RequestError(
                 "There are no words to search for.", "For example: nix-trinity options ssh", code="question_empty"
