@@ -368,7 +368,7 @@ def test_a_past_answer_follows_the_best_options_and_speaks_for_its_own(tmp_path:
     assert grounds.retrieved is not None
     texts = passages(grounds.retrieved, grounds.past)
     [place] = [at for at, text in enumerate(texts) if "Asked here before" in text]
-    assert place == 5, "below the five best options, above what is dropped first"
+    assert place == 4, "below the four best options, above what is dropped first"
     assert all(text.startswith("- ") for text in texts[:place])
     assert texts[place].startswith("Asked here before: my TV box wants port 8080 open\n")
     assert "allowedTCPPorts = [ 8080 ];" in texts[place]

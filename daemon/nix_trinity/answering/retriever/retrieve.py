@@ -78,6 +78,8 @@ class Gathered:
     manual: tuple[Found, ...]
     first: tuple[int, ...]
     """The options that lead: those that the question names, or that of the note that it is asked by."""
+    meant: frozenset[str]
+    """Names that are surely meant: those that the person wrote, and that of the note which is asked so."""
     is_name: bool
     """Whether the question is nothing but an option's name."""
     children: Mapping[str, str]
@@ -122,7 +124,7 @@ class Retriever:
         likely = self._ranking.likelihood(confidence_features(found.query, ranked)) if ranked else 0.0
         if found.is_name:
             likely = 1.0
-        options = with_children(ranked[:limit], found.children, found.query.names)
+        options = with_children(ranked[:limit], found.children, found.meant)
         return Retrieved(found.query, tuple(options[:limit]), found.notes, found.manual, likely)
 
     def gather(
@@ -171,9 +173,18 @@ class Retriever:
         # A note with several options says which of them when; one with a single option has it for an answer.
         led_to = nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
         first = asked or led_to or said_in(index, question, query)
+        meant = frozenset((*query.names, *(asked_by.options if led_to and asked_by else ())))
         children = {one.option.name: pool.children[one.id] for one in candidates if one.id in pool.children}
         return Gathered(
-            query, terms, judged, tuple(note for note, _ in notes), tuple(manual), tuple(first), bool(asked), children
+            query,
+            terms,
+            judged,
+            tuple(note for note, _ in notes),
+            tuple(manual),
+            first=tuple(first),
+            meant=meant,
+            is_name=bool(asked),
+            children=children,
         )
 
     def ranked(

@@ -73,17 +73,27 @@ def _connect(path: str) -> apsw.Connection:
         connection.execute(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON"
         ).fetchall()
-        form = int(connection.pragma("user_version"))
-        if form == 0:
-            schema = (resources.files("nix_trinity.knowledge.corpus") / "schema.sql").read_text(encoding="utf-8")
-            with connection:
-                connection.execute(schema)
-                connection.pragma("user_version", _FORM)
-        elif form != _FORM:
-            raise apsw.SQLError(f"form {form} of the index, where {_FORM} is known")  # noqa: TRY301
+        if int(connection.pragma("user_version")) != _FORM:
+            _make_tables(connection)
         # A write that changes nothing tells a file that is read-only, damaged or on a full disk.
         connection.execute("UPDATE sources SET path = path WHERE id = 0")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _make_tables(connection: apsw.Connection) -> None:
+    # IMMEDIATE: of two processes that start on a new file, the second looks again once the first is done.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        form = int(connection.pragma("user_version"))
+        if form == 0:
+            connection.execute((resources.files("nix_trinity.knowledge.corpus") / "schema.sql").read_text("utf-8"))
+            connection.pragma("user_version", _FORM)
+        elif form != _FORM:
+            raise apsw.SQLError(f"form {form} of the index, where {_FORM} is known")  # noqa: TRY301
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -73,7 +73,6 @@ CREATE VIRTUAL TABLE options_text USING fts5 (name, summary, rest, content='', c
 CREATE VIRTUAL TABLE groups_text USING fts5 (name, text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE passages_text USING fts5 (title, asked, body, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');
 CREATE VIRTUAL TABLE options_terms USING fts5vocab (options_text, row);
-CREATE VIRTUAL TABLE passages_terms USING fts5vocab (passages_text, row);
 
 -- Vectors: see vectors.py. An option's text is short and often shared by both lists; its vector is kept by the
 -- text's digest, so that an option that changed otherwise needs none anew.

@@ -51,10 +51,6 @@ class IndexReader:
         """In how many options each stem occurs; those that occur in none are left out."""
         return self._frequencies("options_terms", stems)
 
-    def passage_frequencies(self, stems: Iterable[str]) -> dict[str, int]:
-        """In how many passages each stem occurs; those that occur in none are left out."""
-        return self._frequencies("passages_terms", stems)
-
     def options_by_text(self, stems: Sequence[str], *, limit: int, main_limit: int) -> tuple[list[int], list[int]]:
         """The options that have any of the stems, best first by BM25, and of these the ones on the upper levels.
 
