@@ -173,7 +173,7 @@ class Retriever:
         # A note with several options says which of them when; one with a single option has it for an answer.
         led_to = nearest_named(index, asked_by.options[0]) if asked_by and len(asked_by.options) == 1 else []
         first = asked or led_to or said_in(index, question, query)
-        meant = frozenset((*query.names, *(asked_by.options if led_to and asked_by else ())))
+        meant = frozenset((*query.names, *(asked_by.options if asked_by else ())))
         children = {one.option.name: pool.children[one.id] for one in candidates if one.id in pool.children}
         return Gathered(
             query,
