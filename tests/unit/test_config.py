@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nix_trinity.catalogue import load_catalogue
@@ -72,3 +74,16 @@ def test_a_persons_own_modelfile_takes_the_place_of_ours(tmp_path: Path) -> None
     text = f"[models]\ntier = 'minimum'\n[models.roles.quick]\nmodelfile = '{own}'"
     quick = role_specs(parse_config(text, origin="x"), load_catalogue(), 16.0)["quick"]
     assert (quick.base, quick.num_ctx, quick.modelfile.system) == ("phi", 2048, "Be brief.")
+
+
+def test_c29_no_setting_takes_a_secret() -> None:
+    """The file is made by Nix and lies in the world-readable store: what is secret must never be a value in it."""
+    texts = [
+        f"{section.name}.{field.name}"
+        for section in msgspec.structs.fields(Config)
+        for field in msgspec.structs.fields(section.type)
+        if "str" in str(field.type)
+    ]
+    assert len(texts) > 10
+    secret = re.compile(r"passw|secret|token|credential|(?<!num_)key|auth", re.IGNORECASE)
+    assert [name for name in texts if secret.search(name.rpartition(".")[2])] == []
