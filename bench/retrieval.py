@@ -130,6 +130,7 @@ async def report(
     misses: bool,
 ) -> None:
     places: dict[str, int | None] = {}
+    strict: dict[str, int | None] = {}
     times = []
     asked = [question for question in questions if question.expected_options]
     for question in asked:
@@ -142,7 +143,8 @@ async def report(
         )
         times.append((time.perf_counter() - began) * 1e3)
         names = [one.option.name for one in found.options]
-        places[question.id] = next((at for at, name in enumerate(names) if is_right(name, right, known)), None)
+        places[question.id] = _place(names, right, known)
+        strict[question.id] = _place(names, frozenset(question.expected_options), known)
         if misses and (places[question.id] is None or places[question.id] >= 5):  # type: ignore[operator]
             print(f"\n{question.id} [{question.lang}] {question.question[:160]!r}")
             print("   wanted:", *question.expected_options[:4], "at", places[question.id])
@@ -155,6 +157,7 @@ async def report(
     for label, key in (("all", lambda _: "all"), ("kind", lambda q: q.kind), ("language", lambda q: q.lang)):
         for name, line in _shares(asked, places, key).items():
             print(f"  {label:8} {name:8} {line}")
+    print(f"  {'all':8} {'strictly':8} {_shares(asked, strict, lambda _: '')['']}: without what is also accepted")
     times.sort()
     print(f"  search: median {statistics.median(times):.1f} ms, 99th percentile {times[int(len(times) * 0.99)]:.1f} ms")
 
@@ -169,6 +172,10 @@ def _shares(
         name: f"first {_share(found, 1):4.0%}   among five {_share(found, 5):4.0%}   of {len(found)}"
         for name, found in sorted(groups.items())
     }
+
+
+def _place(names: Sequence[str], right: frozenset[str], known: frozenset[str]) -> int | None:
+    return next((at for at, name in enumerate(names) if is_right(name, right, known)), None)
 
 
 def _share(places: Sequence[int | None], within: int) -> float:
