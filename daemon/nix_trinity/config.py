@@ -112,7 +112,7 @@ class AnsweringSection(Section, frozen=True, kw_only=True):
     max_running: Positive = 2
     max_waiting: NotNegative = 8
     history_tokens: NotNegative = 1024
-    passages_tokens: NotNegative = 1200
+    passages_tokens: NotNegative = 1000
     """What was found for a question; more helps a good model a little and costs each model time."""
     answer_tokens: Annotated[int, msgspec.Meta(ge=16)] = 1024
 

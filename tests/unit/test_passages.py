@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nix_trinity.answering.passages import given_notes, note_text, option_line, passages
 from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt, most_tokens
 from nix_trinity.answering.retriever.features import Ranked
-from nix_trinity.answering.retriever.query import Query
+from nix_trinity.answering.retriever.query import Query, Term
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.errors import RequestError
 from nix_trinity.knowledge.corpus.finds import Found
@@ -42,8 +44,16 @@ def heads(texts: list[str]) -> list[str]:
 
 
 def test_options_lead_and_the_best_note_stands_among_them() -> None:
-    options = [f"services.s{number}" for number in range(8)]
-    assert heads(passages(found())) == [*options[:4], "note 0", *options[4:], "note 1", "manual 0"]
+    options = [f"services.s{number}" for number in range(5)]
+    assert heads(passages(found(likely=0.4))) == [*options[:4], "note 0", *options[4:], "manual 0"]
+
+
+def test_beside_options_that_surely_answer_only_a_note_that_is_asked_for_stands() -> None:
+    assert "note 0" not in heads(passages(found()))
+    asked = Query((Term("bluetooth"),), (), False, False, "en", "")
+    by_title = replace(found(), query=asked, notes=(note("Bluetooth"), note("Install fonts")))
+    assert "Bluetooth" in heads(passages(by_title))
+    assert "Install fonts" not in heads(passages(by_title))
 
 
 def test_after_an_error_its_note_leads() -> None:
@@ -53,14 +63,14 @@ def test_after_an_error_its_note_leads() -> None:
 
 def test_past_answers_stand_between_the_best_options_and_the_notes() -> None:
     past = [note("How do I do it", "Like this.", kind="past")]
-    texts = passages(found(), past)
+    texts = passages(found(likely=0.4), past)
     assert texts[4] == "Asked here before: How do I do it\nThe answer that was accepted:\nLike this."
     assert heads(texts)[5] == "note 0"
     assert given_notes(found(), past)[-1] == past[0]
 
 
 def test_options_of_which_none_is_likely_are_not_given() -> None:
-    assert heads(passages(found(likely=0.1))) == ["note 0", "note 1", "manual 0"]
+    assert heads(passages(found(likely=0.1))) == ["note 0", "manual 0"]
 
 
 def test_nothing_found_gives_nothing() -> None:

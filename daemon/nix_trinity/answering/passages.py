@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.corpus.markdown import plain
 from nix_trinity.knowledge.corpus.option_rows import summary_of
+from nix_trinity.knowledge.corpus.words import stem, words
 
 _LEADING_OPTIONS = 4
-_MOST_OPTIONS = 8
-_MOST_NOTES = 2
+_MOST_OPTIONS = 5
+_NOTES_ON_ERRORS = 2
+_TITLE_SHARE = 0.5
+_TITLE_WORD = 4
 # Short, since each token costs a model on a processor some hundredths of a second before its first word.
 _LONGEST_SUMMARY = 140
 _LONGEST_VALUE = 40
@@ -25,8 +28,8 @@ def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     ``past`` are past answers: below the options that make them true, and above the notes, which are longer.
     """
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
-    given = [note_text(note) for note in given_notes(retrieved)]
-    notes, manual = given[: len(retrieved.notes[:_MOST_NOTES])], given[len(retrieved.notes[:_MOST_NOTES]) :]
+    notes = [note_text(note) for note in _notes(retrieved)]
+    manual = [note_text(passage) for passage in retrieved.manual[:1]]
     leading = [*options[:_LEADING_OPTIONS], *(past_text(one) for one in past)]
     if retrieved.about_error and notes:
         return [notes[0], *leading, *notes[1:], *manual]
@@ -35,7 +38,22 @@ def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
 
 def given_notes(retrieved: Retrieved | None, past: Sequence[Found] = ()) -> list[Found]:
     """The notes, passages of the manual and past answers among :func:`passages`."""
-    return [] if retrieved is None else [*retrieved.notes[:_MOST_NOTES], *retrieved.manual[:1], *past]
+    return [] if retrieved is None else [*_notes(retrieved), *retrieved.manual[:1], *past]
+
+
+def _notes(retrieved: Retrieved) -> Sequence[Found]:
+    """The notes worth their tokens: beside options that surely answer, only those whose very title is asked for."""
+    if retrieved.about_error:
+        return retrieved.notes[:_NOTES_ON_ERRORS]
+    if not retrieved.sure:
+        return retrieved.notes[:1]
+    asked = set(retrieved.query.stems)
+    return [note for note in retrieved.notes[:1] if _share_of_title(note, asked) >= _TITLE_SHARE]
+
+
+def _share_of_title(note: Found, asked: Set[str]) -> float:
+    title = {stem(word) for word in words(note.title) if len(word) >= _TITLE_WORD}
+    return len(title & asked) / len(title) if title else 0.0
 
 
 def option_line(ranked: Ranked) -> str:
