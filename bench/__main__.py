@@ -106,8 +106,8 @@ def main() -> None:
                 activations.append(first_byte(daemon.socket))
         place = Path(folder) / "warm"
         place.mkdir()
-        short = "[answering]\nanswer_tokens = 16"
-        # Without options: the same request goes to the engine, and each token is passed on as it comes.
+        short = "[answering]\nanswer_tokens = 16\npassages_tokens = 0"
+        # Without options and passages: the same request goes to the engine, and each token is passed on as it comes.
         with ActivatedDaemon(place, ollama_url=server.url, model=MODEL, config=short, options=None) as daemon:
             daemon.client("ask-nix-guru", "--role", "quick", "warm up")
             bare = milliseconds([sys.executable, "-S", "-c", "pass"], daemon.environment)
