@@ -8,10 +8,10 @@ from nix_trinity.answering.retriever.features import Hints, WeighedTerm
 from nix_trinity.answering.retriever.query import Query
 from nix_trinity.knowledge.corpus.search import IndexReader
 
-_BY_TEXT = 80
-_BY_MAIN_TEXT = 60
-_BY_GROUP = 30
-_OF_GROUP = 6
+_BY_TEXT = 35
+_BY_MAIN_TEXT = 30
+_BY_GROUP = 16
+_OF_GROUP = 4
 _MOST_STEMS = 10
 _AROUND_NAME = " \t\r\n`'\"‘’“”?!,;:="
 _LONGEST_NAME = 300
