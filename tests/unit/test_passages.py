@@ -106,8 +106,16 @@ def test_what_is_too_long_in_an_option_is_cut() -> None:
     assert line.count("…") == 3
 
 
+def test_a_long_note_is_cut_between_its_paragraphs_and_never_in_code() -> None:
+    code = "```nix\n{\n\n  a.b = 1;\n}\n```"
+    body = f"Do this.\n\n{code}\n\nThen that.\n\n{'More. ' * 100}"
+    assert note_text(note("How", body), 60) == f"How\nDo this.\n\n{code}\n\nThen that.\n\n…"
+    assert note_text(note("How", body), 10) == "How\nDo this.\n\n…"
+    assert note_text(note("How", "```a\n" * 50_000), 700).startswith("How\n```a")
+
+
 def test_a_note_is_given_whole_without_the_manuals_marks() -> None:
-    text = note_text(note("Firewall", "Set {option}`a.b`.\n\n```nix\n{ a.b = 1; } # {#x}\n```\n"))
+    text = note_text(note("Firewall", "Set {option}`a.b`.\n\n```nix\n{ a.b = 1; } # {#x}\n```\n"), 2_000)
     assert text == "Firewall\nSet `a.b`.\n\n```nix\n{ a.b = 1; } # {#x}\n```"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
@@ -14,6 +14,8 @@ from nix_trinity.knowledge.corpus.words import stem, words
 _LEADING_OPTIONS = 4
 _MOST_OPTIONS = 5
 _NOTES_ON_ERRORS = 2
+_LONGEST_NOTE = 700
+_LONGEST_NOTE_ON_ERRORS = 2_000
 _TITLE_SHARE = 0.5
 _TITLE_WORD = 4
 # Short, since each token costs a model on a processor some hundredths of a second before its first word.
@@ -28,8 +30,9 @@ def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     ``past`` are past answers: below the options that make them true, and above the notes, which are longer.
     """
     options = [option_line(one) for one in retrieved.options[:_MOST_OPTIONS]] if retrieved.confident else []
-    notes = [note_text(note) for note in _notes(retrieved)]
-    manual = [note_text(passage) for passage in retrieved.manual[:1]]
+    most = _LONGEST_NOTE_ON_ERRORS if retrieved.about_error else _LONGEST_NOTE
+    notes = [note_text(note, most) for note in _notes(retrieved)]
+    manual = [note_text(passage, most) for passage in retrieved.manual[:1]]
     leading = [*options[:_LEADING_OPTIONS], *(past_text(one) for one in past)]
     if retrieved.about_error and notes:
         return [notes[0], *leading, *notes[1:], *manual]
@@ -68,9 +71,33 @@ def option_line(ranked: Ranked) -> str:
     return f"- {option.name} ({'; '.join(about)}): {summary}"
 
 
-def note_text(found: Found) -> str:
-    """A note or a passage of the manual, whole."""
-    return f"{found.title}\n{plain(found.body).strip()}"
+def note_text(found: Found, most: int) -> str:
+    """A note or a passage of the manual: its first paragraphs and code blocks, whole, up to ``most`` characters."""
+    kept: list[str] = []
+    room = most
+    for block in _blocks(plain(found.body).strip()):
+        room -= len(block)
+        if kept and room < 0:
+            kept.append("…")
+            break
+        kept.append(block)
+    return f"{found.title}\n" + "\n\n".join(kept)
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """The paragraphs of a text; a fenced block of code is one with all that is in it."""
+    lines: list[str] = []
+    fenced = False
+    for line in text.split("\n"):
+        if line.startswith("```"):
+            fenced = not fenced
+        if line.strip() or fenced:
+            lines.append(line)
+        elif lines:
+            yield "\n".join(lines)
+            lines = []
+    if lines:
+        yield "\n".join(lines)
 
 
 def past_text(found: Found) -> str:
