@@ -14,7 +14,7 @@ from nix_trinity.knowledge.corpus.words import stem, words
 _LEADING_OPTIONS = 4
 _MOST_OPTIONS = 5
 _NOTES_ON_ERRORS = 2
-_LONGEST_NOTE = 700
+_LONGEST_NOTE = 550
 _LONGEST_NOTE_ON_ERRORS = 2_000
 _TITLE_SHARE = 0.5
 _TITLE_WORD = 4

@@ -23,7 +23,7 @@ NOTHING_FOUND_TASK = (
 )
 MOST_SETTINGS = 3
 ANSWER_TOKENS = 400
-_MOST_CANDIDATES = 6
+_MOST_CANDIDATES = 5
 # The scores are logarithms of odds: an option this far below the best one is rarely what is meant.
 _WITHIN = 2.5
 
