@@ -135,6 +135,7 @@ def test_one_repair_tells_the_model_what_is_real(daemon: ActivatedDaemon, engine
     assert text == "It is easy. Use services.openssh.enable now."
     assert "services.ssh.enable" not in json.dumps(events)
     assert events[-1]["verdict"] == "corrected"
+    assert events[-1]["prompt_tokens"] > 100, "what the engine saw is known, though its first answer was stopped"
     told = engine.chats[-1]["messages"][-1]["content"]
     assert "services.ssh.enable" in told
     assert "services.openssh.enable" in told

@@ -145,6 +145,9 @@ class AnswerLine:
                 raise
             self.cut_short = error
         self._count(generation)
+        if generation.usage is not None:
+            # The first request was stopped in the middle, so that the engine never said what it had seen.
+            self.main = generation
         self.repaired = began
         if not began:
             yield self.check.released_anyway(wrong)
