@@ -310,3 +310,48 @@ def test_a_client_that_leaves_ends_the_work_upstream(
     eventually(lambda: daemon.rows()[0]["outcome"] == "cancelled")
     assert words == [] or daemon.rows()[0]["answer"].startswith("One. ")
     assert daemon.json("GET", "/v1/status")["queue"]["running"] == 0
+
+
+def test_a_reload_between_questions_is_counted(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    """c04: a model that is unloaded in between shows."""
+
+    def reloads() -> int:
+        count: int = daemon.json("GET", "/v1/status")["engine"]["reloads"]
+        return count
+
+    def loading(call: Call) -> None:
+        call.start()
+        call.say("Hello.")
+        last = {"model": call.body["model"], "created_at": "2025-01-01T00:00:00Z", "done": True, "done_reason": "stop"}
+        counts = {"prompt_eval_count": 900, "eval_count": 2, "load_duration": 3_000_000_000}
+        call.raw(json.dumps({**last, **counts, "message": {"role": "assistant", "content": ""}}).encode() + b"\n")
+        call.stop()
+
+    daemon.ask("what is a flake")
+    before = reloads()
+    daemon.ask("what is a flake")
+    assert reloads() == before
+    engine.chat = loading
+    daemon.ask("what is a flake")
+    assert reloads() == before + 1
+
+
+def test_an_old_ollama_is_given_a_modelfile(tmp_path: Path) -> None:
+    """c03: before 0.5.5 a model is made from a Modelfile's text, not from fields."""
+    with FakeOllama() as old:
+        old.version = "0.5.1"
+
+        def make(call: Call) -> None:
+            text = str(call.body.get("modelfile", ""))
+            if "from" in call.body or not text.startswith("FROM"):
+                call.refuse(400, "neither 'from' nor 'files' was specified")
+                return
+            old.models["nix-quick:latest"] = Model(system="made from a Modelfile")
+            call.start()
+            call.raw(b'{"status": "success"}\n')
+            call.stop()
+
+        old.making = make
+        with ActivatedDaemon(tmp_path, ollama_url=old.url, model=BASE, options=None) as running:
+            assert running.ask("what is a flake").get("answer") == WHOLE
+        assert "nix-quick:latest" in old.models

@@ -102,7 +102,9 @@ async def generate(generation: Generation) -> AsyncGenerator[str, None]:
         try:
             async with aclosing(generation.engine.chat(request)) as chunks:
                 async for chunk in chunks:
-                    generation.usage = chunk.usage or generation.usage
+                    if chunk.usage is not None:
+                        generation.usage = chunk.usage
+                        generation.models.loaded(generation.role, chunk.usage.load_milliseconds)
                     if chunk.text:
                         began = True
                         yield chunk.text

@@ -21,6 +21,8 @@ EngineSource = Callable[[], Awaitable[Engine]]
 
 _TOKENS_A_MESSAGE = 8
 _DIGEST_SHOWN = 12
+# A model that is loaded already takes some tens of milliseconds; the smallest one takes more than this to load.
+_LOADING_MILLISECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class RoleModels:
         self._problems: dict[str, EngineError] = {}
         # Ollama's create and delete share no lock of their own.
         self._making = asyncio.Lock()
+        self.reloads = 0
+        """How often a model had to be loaded again for a role that had answered before."""
+        self._answered: set[str] = set()
 
     async def ready(self, role: str) -> ReadyModel:
         """The role's model, made first if it has to be.
@@ -64,6 +69,16 @@ class RoleModels:
                     self._problems[role] = error
                     raise
         return self._ready[role]
+
+    def loaded(self, role: str, milliseconds: float) -> None:
+        """Take down how long the engine was loading the role's model for an answer.
+
+        A role that has answered before should find it loaded: else another program used the engine with other
+        settings, or keep_alive is too short.
+        """
+        if role in self._answered and milliseconds >= _LOADING_MILLISECONDS:
+            self.reloads += 1
+        self._answered.add(role)
 
     def doubt(self, role: str) -> None:
         """Look again the next time: the engine said that the model is gone."""

@@ -146,6 +146,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     reachable: bool | None
     version: str | None
     error: str | None
+    reloads: int
+    """How often a model had to be loaded again for a role that had answered before."""
 
 
 class RoleStatus(msgspec.Struct, frozen=True):

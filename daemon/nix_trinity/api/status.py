@@ -58,6 +58,7 @@ async def status_reply(
             reachable=health.reachable,
             version=health.version,
             error=str(health.error).replace("\n", " ") if health.error else None,
+            reloads=models.reloads,
         ),
         roles=tuple(_role(models, role) for role in models.specs),
         queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
