@@ -139,14 +139,13 @@ def modelfiles_dir() -> Path:
     return packaged if packaged.is_dir() else here.parents[2] / "modelfiles"
 
 
-def load_catalogue(path: Path | None = None) -> Catalogue:
-    """Read and check the catalogue; ``path`` defaults to the one that comes with the package.
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file of :func:`modelfiles_dir`.
 
-    Raises CatalogueError naming the file, the key path and the fix.
+    Raises CatalogueError when it cannot be read or is not TOML.
     """
-    path = path or modelfiles_dir() / "catalogue.toml"
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CatalogueError(
             f"{path} cannot be read: {error.strerror or error}.",
@@ -154,6 +153,15 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path} is not valid TOML: {error}.", "Correct the file at that place.") from error
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """Read and check the catalogue; ``path`` defaults to the one that comes with the package.
+
+    Raises CatalogueError naming the file, the key path and the fix.
+    """
+    path = path or modelfiles_dir() / "catalogue.toml"
+    document = read_toml(path)
     sections = ("memory", "roles", "models", "tiers")
     for key in (*document, *sections):
         if key not in sections:

@@ -110,6 +110,19 @@ def test_a_form_that_does_not_hold_is_not_shown(daemon: ActivatedDaemon, engine:
     assert answer["verdict"] == "verified"
 
 
+def test_an_engine_that_takes_no_form_still_answers(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    def behave(call: Call) -> None:
+        if call.body.get("format"):
+            call.refuse(500, "failed to parse grammar")
+        else:
+            answers("Set services.openssh.enable to true.")(call)
+
+    engine.chat = behave
+    answer = daemon.ask(SSH)
+    assert answer["answer"] == "Set services.openssh.enable to true."
+    assert answer["verdict"] == "verified"
+
+
 def test_c15_what_does_not_exist_is_marked_and_what_is_near_is_named(
     daemon: ActivatedDaemon, engine: FakeOllama
 ) -> None:

@@ -143,7 +143,6 @@ def test_a_program_that_accepts_the_code_finds_nothing(tmp_path: Path) -> None:
     assert asyncio.run(parse_with_nix("{ }", executable(tmp_path, "import sys; sys.stdin.read()"))) == ()
 
 
-@pytest.mark.skipif(shutil.which("nix-instantiate") is None, reason="no Nix here")
 @pytest.mark.parametrize(
     ("code", "line"),
     {

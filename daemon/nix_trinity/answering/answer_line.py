@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -10,13 +9,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck, repair_message
+from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
 from nix_trinity.answering.generation import Generation, generate
 from nix_trinity.answering.grounding import Grounds
 from nix_trinity.answering.passages import passages
 from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
 from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
-from nix_trinity.answering.settings_answer import SettingsError, parse_settings
+from nix_trinity.answering.settings_answer import parse_settings
 from nix_trinity.answering.settings_part import (
     ANSWER_TOKENS,
     MOST_SETTINGS,
@@ -29,9 +28,18 @@ from nix_trinity.answering.settings_part import (
 )
 from nix_trinity.answering.settings_render import render_settings
 from nix_trinity.answering.settings_schema import settings_schema
-from nix_trinity.answering.verifier.findings import Checked
+from nix_trinity.answering.verifier.findings import Checked, repair_request
 from nix_trinity.engines.protocol import ChatMessage
-from nix_trinity.errors import EngineError
+from nix_trinity.errors import (
+    EngineBusyError,
+    EngineError,
+    EngineTimeoutError,
+    EngineUnreachableError,
+    ModelMissingError,
+)
+
+# With these a second request would fare no better than the first.
+_NOBODY_ANSWERS = (EngineBusyError, EngineTimeoutError, EngineUnreachableError, ModelMissingError)
 
 _log = structlog.get_logger("answering")
 
@@ -116,13 +124,16 @@ class AnswerLine:
             answer_tokens=ANSWER_TOKENS,
         )
         self.main = generation
-        async with aclosing(generate(generation)) as stream:
-            chosen = "".join([piece async for piece in stream])
-        self._count(generation)
         try:
+            async with aclosing(generate(generation)) as stream:
+                chosen = "".join([piece async for piece in stream])
+            self._count(generation)
             return render_settings(parse_settings(chosen, candidates))
-        except SettingsError as error:
-            _log.debug("no settings", error=error.message)
+        except _NOBODY_ANSWERS:
+            raise
+        except EngineError as error:
+            # A form that is refused or filled in wrongly costs the settings; the question can still be answered.
+            _log.debug("no settings", code=error.stable_code, error=error.message)
             return ""
 
     async def _repaired(self, wrong: Checked, task: str) -> AsyncGenerator[str, None]:
@@ -131,7 +142,8 @@ class AnswerLine:
         self.check.start_again()
         following = (
             ChatMessage("assistant", said + wrong.text),
-            ChatMessage("user", repair_message(wrong, said_something=bool(said.strip()))),
+            # What the person has read cannot be taken back: the model goes on from there.
+            ChatMessage("user", repair_request(wrong.findings, goes_on=bool(said.strip()))),
         )
         generation = await self._generation(task, following=following)
         began = False
@@ -214,25 +226,3 @@ class AnswerLine:
     def _answer_tokens(self, model: ReadyModel) -> int:
         # A third of the window at most, so that a small one keeps room for the question.
         return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
-
-
-async def first_of(pieces: AsyncIterator[str]) -> str:
-    """The first piece that has text.
-
-    :raises EngineError: ``empty_answer``, there is none.
-    """
-    async for piece in pieces:
-        if piece:
-            return piece
-    raise EngineError(
-        "The model ended its answer without a word.",
-        "Ask in other words, or another role (--role expert).",
-        code="empty_answer",
-    )
-
-
-async def stopped(task: asyncio.Task[str]) -> None:
-    """Cancel a task that is not done and wait for its end."""
-    if not task.done():
-        task.cancel()
-        await asyncio.wait([task])

@@ -6,13 +6,14 @@ The order of the steps and what each hands on is all that stands here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
 
 import structlog
 
 from nix_trinity.answering.admission import Admission
-from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits, first_of, stopped
+from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits
 from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
 from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.grounding import Grounding, Grounds
@@ -145,14 +146,14 @@ class Answerer:
     async def _pass_on(self, line: AnswerLine, running: RunningQuestion, record: Record, started: Start) -> None:
         """Stream the answer; ``Started`` comes with its first words, or earlier when these take long."""
         async with aclosing(line.pieces()) as pieces:
-            first: asyncio.Task[str] = asyncio.create_task(first_of(pieces))
+            first: asyncio.Task[str] = asyncio.create_task(_first_of(pieces))
             try:
                 await asyncio.wait([first], timeout=_FIRST_LOOK_SECONDS)
                 if not first.done():
                     await started.say(line)
                 piece = await first
             finally:
-                await stopped(first)
+                await _stopped(first)
             record.first_token()
             await started.say(line)
             record.add(piece)
@@ -214,3 +215,25 @@ def _redaction_notices(count: int) -> tuple[str, ...]:
         return ()
     what = "1 secret was" if count == 1 else f"{count} secrets were"
     return (f"{what} taken out of what you sent, before the model or any log saw it.",)
+
+
+async def _first_of(pieces: AsyncIterator[str]) -> str:
+    """The first piece that has text.
+
+    :raises EngineError: ``empty_answer``, there is none.
+    """
+    async for piece in pieces:
+        if piece:
+            return piece
+    raise EngineError(
+        "The model ended its answer without a word.",
+        "Ask in other words, or another role (--role expert).",
+        code="empty_answer",
+    )
+
+
+async def _stopped(task: asyncio.Task[str]) -> None:
+    """Cancel a task that is not done and wait for its end."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from nix_trinity.answering.verifier.check import Verifier
-from nix_trinity.answering.verifier.findings import Checked, repair_request
+from nix_trinity.answering.verifier.findings import Checked
 from nix_trinity.answering.verifier.marking import marked
 from nix_trinity.answering.verifier.nix_code import SyntaxProblem
 from nix_trinity.answering.verifier.release import Segment, Segmenter
@@ -84,8 +84,3 @@ class AnswerCheck:
         if self._syntax is not None and checked.nix_source is not None:
             return self._verifier.with_problems(checked, await self._syntax(checked.nix_source))
         return checked
-
-
-def repair_message(wrong: Checked, *, said_something: bool) -> str:
-    """Tell the model what was wrong; the person has seen what came before it, so that cannot be taken back."""
-    return repair_request(wrong.findings, goes_on=said_something)

@@ -5,11 +5,8 @@ The engine holds the model to a schema whose names are those that were found, so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
-from nix_trinity.answering.settings_render import Setting
 from nix_trinity.answering.settings_schema import Candidate, is_settable
 from nix_trinity.knowledge.option_types import OptionType
 
@@ -54,11 +51,6 @@ def explanation_task(snippet: str) -> str:
 def snippet_text(snippet: str) -> str:
     """The settings as they are shown."""
     return f"```nix\n{snippet.rstrip()}\n```\n\n"
-
-
-def chosen_names(settings: Sequence[Setting]) -> list[str]:
-    """The options that were set."""
-    return [setting.option.name for setting in settings]
 
 
 def _candidate(ranked: Ranked, retrieved: Retrieved) -> Candidate:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from nix_trinity.catalogue import read_toml
 from nix_trinity.errors import CatalogueError
 
 FILE_NAME = "ranking.toml"
@@ -42,8 +42,8 @@ def load_ranking(path: Path) -> Ranking:
     :raises CatalogueError: the file is not there or does not have its form.
     """
     try:
-        file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        file = msgspec.convert(read_toml(path), _File)
+    except msgspec.ValidationError as error:
         raise CatalogueError(
             f"{path}: the ranking cannot be used: {error}.", "Install NixTrinity anew: this file is part of it."
         ) from error

@@ -7,13 +7,12 @@ old name is gone, and the new one is there.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from nix_trinity.catalogue import modelfiles_dir
+from nix_trinity.catalogue import modelfiles_dir, read_toml
 from nix_trinity.errors import CatalogueError
 from nix_trinity.knowledge.option_tree import OptionTree, join_name, split_name
 from nix_trinity.knowledge.options import Path
@@ -81,15 +80,7 @@ def load_renamed(path: FilePath | None = None) -> tuple[Renamed, ...]:
     :raises CatalogueError: the file cannot be read or a row is wrong; names the row and the fix.
     """
     path = path or modelfiles_dir() / "renamed.toml"
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CatalogueError(
-            f"{path} cannot be read: {error.strerror or error}.",
-            "Check that the file exists and that the daemon's user may read it.",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path} is not valid TOML: {error}.", "Correct the file at that place.") from error
+    document = read_toml(path)
     rows: dict[Path, Renamed] = {}
     for key in document:
         if key not in ("renamed", "removed"):
