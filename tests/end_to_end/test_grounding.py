@@ -199,6 +199,19 @@ def test_text_is_shown_sentence_by_sentence(daemon: ActivatedDaemon, engine: Fak
     assert texts == ["One sentence. ", "Another one."]
 
 
+def test_a_model_that_repeats_itself_is_stopped(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    def loops(call: Call) -> None:
+        call.start()
+        while True:
+            call.say("Use services.openssh.enable for that. ", pause=0.02)
+
+    engine.chat = no_form(loops)
+    answer = daemon.ask(CONCEPT)
+    assert answer["answer"].count("Use services.openssh.enable") == 2
+    assert any("repeat itself" in notice for notice in answer["notices"])
+    assert engine.closed, "the engine was told to stop"
+
+
 def test_what_rests_on_nothing_says_so(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
     engine.chat = no_form(answers("I am a cook from a small village."))
     for question in ("zxqv wvutsr?", "How do I roll back to the previous generation?"):

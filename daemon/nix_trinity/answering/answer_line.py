@@ -77,6 +77,8 @@ class AnswerLine:
         self.repaired = False
         self.cut_short: EngineError | None = None
         """Why a repair could not be had; what was to be mended is marked instead."""
+        self.stuck = False
+        """Whether the model repeated itself and was stopped."""
         self.answer_tokens = 0
         self._asked = asked
         self._engine = engine
@@ -174,6 +176,8 @@ class AnswerLine:
                 yield text, None
             if release.wrong is not None:
                 yield "", release.wrong
+            if release.wrong is not None or release.stuck:
+                self.stuck = release.stuck
                 return
         release = await self.check.finish(may_repair=may_repair)
         for text in release.texts:

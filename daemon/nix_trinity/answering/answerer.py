@@ -161,6 +161,8 @@ class Answerer:
             async for piece in pieces:
                 record.add(piece)
                 await running.put(Text(piece))
+        if line.stuck:
+            record.note("The model began to repeat itself, so the rest of its answer was left out.")
         if line.cut_short is not None:
             record.note(f"The answer could not be mended where it is marked: {line.cut_short.message}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,13 @@ class Release:
 
     texts: tuple[str, ...]
     wrong: Checked | None = None
+    stuck: bool = False
+    """The model says the same sentence again and again; what follows is not worth waiting for."""
+
+
+# A small model can fall into a loop that lasts until its token limit. What is shorter may well stand three times.
+_LEAST_REPEATED = 20
+_MOST_REPEATED = 2
 
 
 class AnswerCheck:
@@ -33,6 +41,7 @@ class AnswerCheck:
         self._verifier = verifier
         self._syntax = syntax
         self._segmenter = Segmenter()
+        self._times: Counter[str] = Counter()
 
     async def feed(self, piece: str, *, may_repair: bool) -> Release:
         """Take the next piece of the model's answer."""
@@ -69,6 +78,8 @@ class AnswerCheck:
     async def _look_at(self, segments: Sequence[Segment], *, may_repair: bool) -> Release:
         texts: list[str] = []
         for segment in segments:
+            if self._repeats(segment):
+                return Release(tuple(texts), stuck=True)
             checked = await self._check(segment)
             if may_repair and any(finding.is_error for finding in checked.findings):
                 return Release(tuple(texts), checked)
@@ -76,6 +87,11 @@ class AnswerCheck:
             self.said += segment.text
             texts.append(marked(checked))
         return Release(tuple(texts))
+
+    def _repeats(self, segment: Segment) -> bool:
+        text = " ".join(segment.text.split())
+        self._times[text] += 1
+        return len(text) >= _LEAST_REPEATED and self._times[text] > _MOST_REPEATED
 
     async def _check(self, segment: Segment) -> Checked:
         if self._verifier is None:
