@@ -290,7 +290,9 @@ SCALARS = (
     | st.integers(-99_999, 99_999).map(lambda number: number / 10)
     | TEXT
 )
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4))
+# Nix prints a set that has one of these as what it makes of it, not as the set (builtins.toJSON).
+NAMES = TEXT.filter(lambda name: name not in {"outPath", "__toString"})
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
