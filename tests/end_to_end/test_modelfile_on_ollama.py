@@ -144,7 +144,7 @@ def test_our_modelfiles_leave_room_in_a_small_context(api: Api, chat_model: str,
     body = {"model": NAME, "messages": [{"role": "user", "content": "Hi"}], "stream": False}
     answer = api.post("/api/chat", body | {"options": {"num_ctx": 2048, "num_predict": 1}})
     # SmolLM2's tokenizer; its template adds some 5 tokens a message.
-    assert 100 < answer["prompt_eval_count"] < (600 if role == "quick" else 1000)
+    assert 100 < answer["prompt_eval_count"] < (700 if role == "quick" else 1250)
 
 
 def test_hostile_texts_through_the_api(api: Api, chat_model: str) -> None:

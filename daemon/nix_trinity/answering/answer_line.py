@@ -25,8 +25,9 @@ from nix_trinity.answering.settings_part import (
     least_settings,
     settings_candidates,
     snippet_text,
+    told_by_the_options,
 )
-from nix_trinity.answering.settings_render import render_settings
+from nix_trinity.answering.settings_render import Setting, render_settings
 from nix_trinity.answering.settings_schema import settings_schema
 from nix_trinity.answering.verifier.findings import Checked, repair_request
 from nix_trinity.engines.protocol import ChatMessage
@@ -94,10 +95,12 @@ class AnswerLine:
 
         :raises EngineError: no model can answer; nothing was given yet, or the engine died in mid-answer.
         """
-        snippet = await self._settings()
+        settings = await self._settings()
+        snippet = render_settings(settings)
         if snippet:
             yield await self.check.add(snippet_text(snippet))
         task = explanation_task(snippet) if snippet else self._task_without_settings()
+        self.check.told(task)
         self.main = await self._generation(task)
         wrong: Checked | None = None
         async with aclosing(generate(self.main)) as stream:
@@ -106,7 +109,12 @@ class AnswerLine:
                     yield text
                 wrong = found_wrong
         self._count(self.main)
-        if wrong is not None:
+        if snippet and (wrong is not None or self.stuck):
+            # What is known of the settings is surer than a second try of a model that went astray.
+            self.check.start_again()
+            self.repaired = wrong is not None
+            yield await self.check.add(told_by_the_options(settings, after=self.check.said))
+        elif wrong is not None:
             async with aclosing(self._repaired(wrong, task)) as mended:
                 async for text in mended:
                     yield text
@@ -115,11 +123,11 @@ class AnswerLine:
         nothing = self._asked.grounds.verifier is not None and not self._passages
         return NOTHING_FOUND_TASK if nothing else ""
 
-    async def _settings(self) -> str:
-        """The settings as Nix code; '' when the question is not one for settings, or the model gave none."""
+    async def _settings(self) -> Sequence[Setting]:
+        """The settings that the model chose; none when the question is not one for settings, or it gave none."""
         found = self._asked.grounds.retrieved
         if found is None or self._asked.grounds.verifier is None or not (candidates := settings_candidates(found)):
-            return ""
+            return ()
         generation = await self._generation(
             SETTINGS_TASK,
             schema=settings_schema(candidates, most=MOST_SETTINGS, least=least_settings(found)),
@@ -130,23 +138,22 @@ class AnswerLine:
             async with aclosing(generate(generation)) as stream:
                 chosen = "".join([piece async for piece in stream])
             self._count(generation)
-            return render_settings(parse_settings(chosen, candidates))
+            return parse_settings(chosen, candidates)
         except _NOBODY_ANSWERS:
             raise
         except EngineError as error:
             # A form that is refused or filled in wrongly costs the settings; the question can still be answered.
             _log.debug("no settings", code=error.stable_code, error=error.message)
-            return ""
+            return ()
 
     async def _repaired(self, wrong: Checked, task: str) -> AsyncGenerator[str, None]:
         """Let the model mend what was found wrong, once; what is wrong then is shown with a mark."""
         said = self.check.said
         self.check.start_again()
-        following = (
-            ChatMessage("assistant", said + wrong.text),
-            # What the person has read cannot be taken back: the model goes on from there.
-            ChatMessage("user", repair_request(wrong.findings, goes_on=bool(said.strip()))),
-        )
+        # What the person has read cannot be taken back: the model goes on from there.
+        request = repair_request(wrong.findings, goes_on=bool(said.strip()))
+        self.check.told(request)
+        following = (ChatMessage("assistant", said + wrong.text), ChatMessage("user", request))
         generation = await self._generation(task, following=following)
         began = False
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ class Release:
 # A small model can fall into a loop that lasts until its token limit. What is shorter may well stand three times.
 _LEAST_REPEATED = 20
 _MOST_REPEATED = 2
+# The same few words eight times on end, within one sentence or block of code.
+_CIRCLE = re.compile(r"(.{4,60}?)\1{7,}", re.DOTALL)
+_RULE = re.compile(r"[\s=_.*#-]+")
 
 
 class AnswerCheck:
@@ -53,6 +57,13 @@ class AnswerCheck:
     async def finish(self, *, may_repair: bool) -> Release:
         """Look at what is left when the model has ended."""
         return await self._look_at(self._segmenter.flush(), may_repair=may_repair)
+
+    def told(self, task: str) -> None:
+        """Take down what the model is told to do: a small one says it back, which is an answer to nobody."""
+        segmenter = Segmenter()
+        for segment in (*segmenter.feed(task), *segmenter.flush()):
+            if segment.kind == "prose":
+                self._times[_words(segment)] = _MOST_REPEATED
 
     def start_again(self) -> None:
         """Drop what was not released: the model goes on in another answer."""
@@ -89,9 +100,12 @@ class AnswerCheck:
         return Release(tuple(texts))
 
     def _repeats(self, segment: Segment) -> bool:
-        text = " ".join(segment.text.split())
+        text = _words(segment)
         self._times[text] += 1
-        return len(text) >= _LEAST_REPEATED and self._times[text] > _MOST_REPEATED
+        if len(text) >= _LEAST_REPEATED and self._times[text] > _MOST_REPEATED:
+            return True
+        circle = _CIRCLE.search(segment.text)
+        return circle is not None and not _RULE.fullmatch(circle[1])
 
     async def _check(self, segment: Segment) -> Checked:
         if self._verifier is None:
@@ -100,3 +114,7 @@ class AnswerCheck:
         if self._syntax is not None and checked.nix_source is not None:
             return self._verifier.with_problems(checked, await self._syntax(checked.nix_source))
         return checked
+
+
+def _words(segment: Segment) -> str:
+    return " ".join(segment.text.split())

@@ -5,9 +5,13 @@ The engine holds the model to a schema whose names are those that were found, so
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
+from nix_trinity.answering.settings_render import Setting
 from nix_trinity.answering.settings_schema import Candidate, is_settable
+from nix_trinity.knowledge.corpus.option_rows import summary_of
 from nix_trinity.knowledge.option_types import OptionType
 
 SETTINGS_TASK = (
@@ -20,6 +24,10 @@ NOTHING_FOUND_TASK = (
 )
 MOST_SETTINGS = 3
 ANSWER_TOKENS = 400
+_APPLY = (
+    "Put this in the system's configuration (/etc/nixos/configuration.nix unless it lies elsewhere) and apply it with "
+    "`sudo nixos-rebuild switch`. To undo it, take it out again and apply that."
+)
 _MOST_CANDIDATES = 5
 # The scores are logarithms of odds: an option this far below the best one is rarely what is meant.
 _WITHIN = 2.5
@@ -51,6 +59,17 @@ def explanation_task(snippet: str) -> str:
 def snippet_text(snippet: str) -> str:
     """The settings as they are shown."""
     return f"```nix\n{snippet.rstrip()}\n```\n\n"
+
+
+def told_by_the_options(settings: Sequence[Setting], *, after: str) -> str:
+    """What the settings do, by the list of options, and how to apply and undo them.
+
+    It takes the place of an explanation that names what does not exist, or that goes round in circles. ``after`` is
+    what the person has read so far.
+    """
+    apart = "" if after.endswith("\n\n") else "\n\n"
+    lines = [f"`{one.option.name}`: {' '.join(summary_of(one.option).split())}" for one in settings]
+    return apart + "\n\n".join([*lines, _APPLY])
 
 
 def _candidate(ranked: Ranked, retrieved: Retrieved) -> Candidate:
