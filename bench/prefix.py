@@ -18,7 +18,7 @@ from bench.corpora import indexed, own_questions, retriever
 from nix_trinity.answering.passages import passages
 from nix_trinity.answering.prompt import Budget, Situation, build_prompt
 from nix_trinity.catalogue import modelfiles_dir
-from nix_trinity.config import AnsweringSection
+from nix_trinity.config_sections import AnsweringSection
 from nix_trinity.modelfile.parse import parse_modelfile
 from tests.stack import chat_model, ollama_binary
 from tests.stack.server import OllamaServer

@@ -11,110 +11,30 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from nix_trinity.config_sections import (
+    AccessSection,
+    AnsweringSection,
+    CorpusSection,
+    DaemonSection,
+    LearningSection,
+    LoggingSection,
+    ModelsSection,
+    OllamaSection,
+    RetentionSection,
+    RoleSection,
+    Section,
+    StateSection,
+)
 from nix_trinity.errors import ConfigError
 
 DEFAULT_CONFIG_PATH = Path("/etc/nix-trinity/config.toml")
 
 # sun_path holds 108 bytes with its closing NUL (unix(7)).
 MAX_SOCKET_PATH_BYTES = 107
-
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-NotNegative = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
-KeepAlive = Annotated[str, msgspec.Meta(pattern=r"^(-1|0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$")]
-HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+")]
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What all sections have in common: no key is accepted that nothing reads."""
-
-
-class DaemonSection(Section, frozen=True, kw_only=True):
-    """``[daemon]``: the process itself."""
-
-    socket: str = "/run/nix-trinity/socket"
-    idle_timeout_seconds: Annotated[float, msgspec.Meta(ge=0)] = 600.0
-    """Exit after this long without a request or job when socket-activated; 0 means never."""
-    shutdown_grace_seconds: Seconds = 30.0
-    """How long running answers may take to finish after SIGTERM."""
-    log_level: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$")] = "info"
-
-
-class StateSection(Section, frozen=True, kw_only=True):
-    """``[state]``: where what is kept lies."""
-
-    directory: str = "/var/lib/nix-trinity"
-
-
-class AccessSection(Section, frozen=True, kw_only=True):
-    """``[access]``: who may ask, and who sees everyone's exchanges. Empty: the socket's mode decides."""
-
-    users_group: str = ""
-    operators_group: str = ""
-
-
-class LoggingSection(Section, frozen=True, kw_only=True):
-    """``[logging]``: whether exchanges are kept at all."""
-
-    exchanges: bool = True
-
-
-class OllamaSection(Section, frozen=True, kw_only=True):
-    """``[ollama]``: the engine."""
-
-    url: HttpUrl = "http://127.0.0.1:11434"
-    keep_alive: KeepAlive = "10m"
-    connect_timeout_seconds: Seconds = 5.0
-    first_token_timeout_seconds: Seconds = 300.0
-    """Loading a big model from a slow disk is part of it."""
-    token_gap_timeout_seconds: Seconds = 60.0
-
-
-class RoleSection(Section, frozen=True, kw_only=True):
-    """``[models.roles.<role>]``: what a person chose otherwise for one role."""
-
-    model: str | None = None
-    modelfile: str | None = None
-    num_ctx: Annotated[int, msgspec.Meta(ge=512)] | None = None
-
-
-class ModelsSection(Section, frozen=True, kw_only=True):
-    """``[models]``: the tier and its exceptions."""
-
-    tier: str = "auto"
-    modern: bool = False
-    roles: dict[str, RoleSection] = {}
-
-
-class CorpusSection(Section, frozen=True, kw_only=True):
-    """``[corpus]``: what answers are grounded in. Empty: none."""
-
-    options: str = "/run/current-system/sw/share/doc/nixos/options.json"
-    """The options of this very system; documentation.nixos.enable puts them there."""
-    home_manager_options: str = ""
-    manual: str = ""
-    """A folder of markdown: doc/manual of the nixpkgs in use."""
-    notes: tuple[str, ...] = ()
-    """Folders with a person's own notes, besides ours."""
-    embedding_model: str = ""
-    """A model of the engine that makes vectors; they help with wordings that share no word with an option."""
-    nix_instantiate: str = ""
-    """The program that has the last word on an answer's Nix syntax; empty: the one on PATH, if any."""
-
-
-class AnsweringSection(Section, frozen=True, kw_only=True):
-    """``[answering]``: limits of the line from question to answer."""
-
-    max_running: Positive = 2
-    max_waiting: NotNegative = 8
-    history_tokens: NotNegative = 1024
-    passages_tokens: NotNegative = 1000
-    """What was found for a question; more helps a good model a little and costs each model time."""
-    answer_tokens: Annotated[int, msgspec.Meta(ge=16)] = 1024
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -128,6 +48,8 @@ class Config(Section, frozen=True, kw_only=True):
     models: ModelsSection = msgspec.field(default_factory=ModelsSection)
     corpus: CorpusSection = msgspec.field(default_factory=CorpusSection)
     answering: AnsweringSection = msgspec.field(default_factory=AnsweringSection)
+    learning: LearningSection = msgspec.field(default_factory=LearningSection)
+    retention: RetentionSection = msgspec.field(default_factory=RetentionSection)
 
 
 def load_config(path: Path) -> Config:
@@ -232,6 +154,8 @@ def _known_keys(path: list[str]) -> list[str]:
         ("models",): ModelsSection,
         ("corpus",): CorpusSection,
         ("answering",): AnsweringSection,
+        ("learning",): LearningSection,
+        ("retention",): RetentionSection,
     }
     section = sections.get(tuple(path), RoleSection)
     return [field.name for field in msgspec.structs.fields(section)]

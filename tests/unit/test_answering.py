@@ -10,7 +10,7 @@ import pytest
 
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.fencing import fenced
-from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt, most_tokens, was_truncated
+from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt, was_truncated
 from nix_trinity.engines.ollama import Deadlines, OllamaEngine
 from nix_trinity.engines.protocol import ChatMessage, ChatRequest, CreateRequest
 from nix_trinity.errors import (
@@ -22,6 +22,7 @@ from nix_trinity.errors import (
     ModelMissingError,
     RequestError,
 )
+from nix_trinity.tokens import most_tokens
 
 NOWHERE = Situation(None, None, None)
 

@@ -273,7 +273,7 @@ def test_our_modelfiles_are_small_enough_for_a_small_context(role: str) -> None:
     assert modelfile.system
     # Three characters a token is on the safe side for English; the real tokenizer has its say in end_to_end.
     tokens = (len(modelfile.system) + sum(len(message.content) for message in modelfile.messages)) / 3
-    assert tokens < (700 if role == "quick" else 1400)
+    assert tokens < (800 if role == "quick" else 1400)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -8,12 +8,13 @@ from pathlib import Path
 import nix_trinity
 
 PACKAGE = Path(nix_trinity.__file__).parent
-ROOT = {"errors", "config", "catalogue", "modelfile", "roles"}
+ROOT = {"errors", "config", "config_sections", "catalogue", "modelfile", "roles", "tokens"}
 MAY_IMPORT = {
     "client": {"client"},
     "api": {"api", "answering", "training", "knowledge", "host", *ROOT},
     "answering": {"answering", "knowledge", "engines", *ROOT},
     "knowledge": {"knowledge", "errors"},
+    "training": {"training", "knowledge", "engines", *ROOT},
     "engines": {"engines", "errors", "modelfile"},
     "host": {"host", "errors"},
 }

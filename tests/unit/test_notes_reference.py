@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nix_trinity.config import CorpusSection
+from nix_trinity.config_sections import CorpusSection
 from nix_trinity.errors import CorpusError
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.notes import MOST_BYTES, Note, parse_note

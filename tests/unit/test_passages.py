@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from nix_trinity.answering.passages import given_notes, note_text, option_line, passages
-from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt, most_tokens
+from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.query import Query, Term
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.errors import RequestError
 from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.options import Option
+from nix_trinity.tokens import most_tokens
 
 MARKER = "data-0123456789ab"
 

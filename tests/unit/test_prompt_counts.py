@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from nix_trinity.answering.prompt import expected_tokens, most_tokens
+from nix_trinity.tokens import expected_tokens, most_tokens
 from tests.stack.server import OllamaServer
 
 RANDOM = b"".join(hashlib.sha256(bytes([number])).digest() for number in range(2))

@@ -9,23 +9,16 @@ it drops the oldest first, which are our examples, and says nothing.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nix_trinity.answering.fencing import fenced, neutralised
 from nix_trinity.engines.protocol import ChatMessage
 from nix_trinity.errors import RequestError
+from nix_trinity.tokens import TOKENS_A_MESSAGE, expected_tokens, most_tokens
 
 # Kept free below num_ctx, since one token too many makes Ollama drop whole messages.
 _MARGIN = 0.10
-_TOKENS_A_MESSAGE = 8
-# Words in letters of one case; whatever has digits in it (hashes, keys), which has a token for almost each
-# character; white space, but for the blank before a word, which is part of the word's token; signs.
-_PIECE = re.compile(
-    r"[A-Za-z0-9]*[0-9][A-Za-z0-9]*|[a-z]+|[A-Z]+|\s\s+| (?![A-Za-z])|[^\S ]|[!-~]|[^\x00-\x7f]+|[\x00-\x1f\x7f]"
-)
-_RUN = re.compile(r"(.)\1{3,}|\s+", re.DOTALL)
 # Below this share of the expected count, the engine has not seen the whole prompt.
 _SEEN_SHARE = 0.75
 # Which part of an attachment that is too long is kept from its beginning: the first error often
@@ -35,26 +28,6 @@ _LEAST_ATTACHMENT_TOKENS = 32
 # An attachment is what the question is about: what is known may not crowd it out.
 _PASSAGES_SHARE = 0.6
 _KNOWN = "What the options and notes of this very NixOS say"
-
-
-def most_tokens(text: str) -> int:
-    """Over-estimate the tokens of ``text``: tests hold it above the real tokenizer's count."""
-    return sum(_most_tokens_of(piece[0]) for piece in _PIECE.finditer(text))
-
-
-def _most_tokens_of(piece: str) -> int:
-    if not piece.isascii():
-        return len(piece.encode("utf-8", "replace"))
-    if piece.isalpha():
-        return math.ceil(len(piece) / (3 if piece.islower() else 1.5))
-    return math.ceil(len(piece) / 1.5) if piece.isspace() else len(piece)
-
-
-def expected_tokens(text: str) -> int:
-    """Estimate on the low side the tokens of ``text``, for noticing that the engine has not seen all of it."""
-    short = _RUN.sub(" ", text)
-    plain = sum(1 for character in short if character.isascii())
-    return int(plain / 6 + (len(short) - plain) * 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +108,8 @@ def build_prompt(
     """
     notices: list[str] = []
     asked = situation.line() + neutralised(question) + (f"\n\n{task}" if task else "")
-    after = sum(most_tokens(message.content) + _TOKENS_A_MESSAGE for message in following)
-    room = budget.room - most_tokens(asked) - _TOKENS_A_MESSAGE - after
+    after = sum(most_tokens(message.content) + TOKENS_A_MESSAGE for message in following)
+    room = budget.room - most_tokens(asked) - TOKENS_A_MESSAGE - after
     if room < 0:
         raise RequestError(
             f"The question does not fit into this model's context of {budget.num_ctx} tokens.",
@@ -199,7 +172,7 @@ def _fitting_passages(passages: Sequence[str], room: int) -> list[str]:
 def _fitting_turns(history: Sequence[Turn], room: int) -> list[Turn]:
     turns: list[Turn] = []
     for turn in reversed(history):
-        room -= most_tokens(turn.question) + most_tokens(turn.answer) + 2 * _TOKENS_A_MESSAGE
+        room -= most_tokens(turn.question) + most_tokens(turn.answer) + 2 * TOKENS_A_MESSAGE
         if room < 0:
             break
         turns.append(turn)

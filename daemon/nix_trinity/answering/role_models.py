@@ -11,15 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from nix_trinity.answering.prompt import expected_tokens, most_tokens
 from nix_trinity.catalogue import same_model
 from nix_trinity.engines.protocol import ChatMessage, CreateRequest, Engine, InstalledModel, ModelDetails
 from nix_trinity.errors import EngineError, ModelMissingError
 from nix_trinity.roles import RoleSpec
+from nix_trinity.tokens import TOKENS_A_MESSAGE, expected_tokens, most_tokens
 
 EngineSource = Callable[[], Awaitable[Engine]]
 
-_TOKENS_A_MESSAGE = 8
 _DIGEST_SHOWN = 12
 # A model that is loaded already takes some tens of milliseconds; the smallest one takes more than this to load.
 _LOADING_MILLISECONDS = 300.0
@@ -149,7 +148,7 @@ def _ready_model(spec: RoleSpec, shown: ModelDetails, version: str) -> ReadyMode
         version=version,
         # Ollama silently lowers a num_ctx that is more than the weights were made for.
         num_ctx=min(spec.num_ctx, shown.context_length or spec.num_ctx),
-        prefix_most=sum(most_tokens(text) + _TOKENS_A_MESSAGE for text in own),
+        prefix_most=sum(most_tokens(text) + TOKENS_A_MESSAGE for text in own),
         prefix_expected=sum(expected_tokens(text) for text in own),
         answer_limit=limit if isinstance(limit, int) and limit > 0 else None,
     )

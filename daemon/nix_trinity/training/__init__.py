@@ -1,0 +1,1 @@
+"""The learn line: select, build, evaluate, deploy, prune."""
