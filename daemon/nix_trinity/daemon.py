@@ -18,10 +18,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from nix_trinity import __version__
-from nix_trinity.answering.admission import Admission
-from nix_trinity.answering.health import EngineHealth
-from nix_trinity.answering.pipeline import Answering, Answers
-from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.api.access import Access
 from nix_trinity.api.messages import OptionsReply, StatusReply
 from nix_trinity.api.routes import Api
@@ -29,20 +25,19 @@ from nix_trinity.api.server import Activity, UnixServer
 from nix_trinity.api.status import Facts, status_reply
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
-from nix_trinity.engines.protocol import Engine
 from nix_trinity.errors import StorageError, TrinityError
 from nix_trinity.host.activation import Listener, inherited_listener, own_listener
 from nix_trinity.host.memory import total_memory_gib
 from nix_trinity.host.notify import ServiceManager
 from nix_trinity.host.release import nixos_release
-from nix_trinity.knowledge.database import Database
-from nix_trinity.knowledge.store import KnowledgeStore
+from nix_trinity.learning_door import LearningDoor
 from nix_trinity.logs import configure_logging
 from nix_trinity.roles import RoleSpec, role_specs, tier_name
+from nix_trinity.rooms import Rooms
 
 if TYPE_CHECKING:
     # Loaded once it is needed: the first reply does not wait for it.
-    from nix_trinity.answering.assembly import Assembly
+    pass
 
 _EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3), which systemd shows by name
 # The first reply comes before the engine's library is loaded, which takes longer than all the rest.
@@ -63,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         if given.command == "check-config":
-            _resolved_roles(load_config(given.file))
+            config = load_config(given.file)
+            _resolved_roles(config)
+            _check_evaluation(config)
             print(f"{given.file}: all is well.")
             return
         path = given.config or (DEFAULT_CONFIG_PATH if DEFAULT_CONFIG_PATH.exists() else None)
@@ -87,6 +84,11 @@ def serve(config: Config) -> None:
         asyncio.run(_Daemon(config, specs, ram_gib, listener).run())
 
 
+def _check_evaluation(config: Config) -> None:
+    """Read the files of evaluation questions: better now than when the first build needs them."""
+    importlib.import_module("nix_trinity.training.questions").load_questions(config.learning.evaluation)
+
+
 def _resolved_roles(config: Config) -> tuple[float, dict[str, RoleSpec]]:
     ram_gib = total_memory_gib()
     return ram_gib, role_specs(config, load_catalogue(), ram_gib)
@@ -98,41 +100,32 @@ class _Daemon:
         self._listener = listener
         self._manager = ServiceManager(os.environ)
         self._began = time.monotonic()
-        self._engine_instance: Engine | None = None
-        self._engine_loading = asyncio.Lock()
         self._chores: list[asyncio.Task[None]] = []
-        release = nixos_release()
         self._facts = Facts(
             activated=listener.activated,
             idle_timeout_seconds=config.daemon.idle_timeout_seconds if listener.activated else 0.0,
-            nixos_release=release,
+            nixos_release=nixos_release(),
             tier=tier_name(config, load_catalogue(), ram_gib),
             ram_gib=ram_gib,
             engine_url=config.ollama.url,
         )
-        self._store = KnowledgeStore(Database(Path(config.state.directory)), keeps_exchanges=config.logging.exchanges)
-        self._models = RoleModels(self._engine, specs)
-        self._health = EngineHealth(self._engine, self._models)
-        self._admission = Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic)
-        self._assembly: Assembly | None = None
-        self._assembling = asyncio.Lock()
-        self._answering = Answering(
-            answerer=self._answerer,
-            store=self._store,
-            admission=self._admission,
-            clock=time.monotonic,
-            wall_clock=time.time,
-        )
-        api = Api(
-            answering=self._answering,
-            store=self._store,
-            search=self._search,
-            access=Access(config.access.users_group, config.access.operators_group),
-            status_of=self._status,
-        )
-        self._activity = Activity(api.application(), time.monotonic)
+        self._rooms = Rooms(config, specs, nixos_release=self._facts.nixos_release, do=self._do)
+        self._activity = Activity(self._api().application(), time.monotonic)
         self._server = UnixServer(
             self._activity, grace_seconds=config.daemon.shutdown_grace_seconds, on_ready=self._ready
+        )
+
+    def _api(self) -> Api:
+        access = self._config.access
+        door = LearningDoor(self._rooms, self._config)
+        return Api(
+            answering=self._rooms.answering,
+            store=self._rooms.store,
+            search=self._search,
+            access=Access(access.users_group, access.operators_group),
+            status_of=self._status,
+            inspect=door.inspect,
+            learning=door.api(),
         )
 
     async def run(self) -> None:
@@ -141,7 +134,7 @@ class _Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
         self._do("open the database", self._open_store())
-        self._do("probe", self._health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
+        self._do("probe", self._rooms.health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
         self._do("watchdog", self._feed_watchdog())
         self._do("idle exit", self._leave_when_idle())
         self._do("get ready", self._get_ready())
@@ -151,76 +144,34 @@ class _Daemon:
             for chore in self._chores:
                 chore.cancel()
             await asyncio.gather(*self._chores, return_exceptions=True)
-            await self._answering.cancel_all(_SHUTTING_DOWN)
-            await self._store.close()
-            if self._assembly is not None:
-                await self._assembly.corpus.close()
-            if self._engine_instance is not None:
-                await self._engine_instance.close()
+            await self._rooms.answering.cancel_all(_SHUTTING_DOWN)
+            await self._rooms.close()
             _log.info("stopped")
-
-    async def _engine(self) -> Engine:
-        async with self._engine_loading:
-            if self._engine_instance is None:
-                ollama = self._config.ollama
-                # In a thread: it takes a fifth of a second, in which others are to be served.
-                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.engines.ollama")
-                engine: Engine = module.OllamaEngine(
-                    ollama.url,
-                    keep_alive=ollama.keep_alive,
-                    deadlines=module.Deadlines(
-                        connect=ollama.connect_timeout_seconds,
-                        first_token=ollama.first_token_timeout_seconds,
-                        token_gap=ollama.token_gap_timeout_seconds,
-                    ),
-                )
-                self._engine_instance = engine
-            return self._engine_instance
-
-    async def _assembled(self) -> Assembly:
-        async with self._assembling:
-            if self._assembly is None:
-                # In a thread, as the engine's library is.
-                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.answering.assembly")
-                assembly: Assembly = module.assemble(
-                    self._config,
-                    engine=self._engine,
-                    models=self._models,
-                    store=self._store,
-                    admission=self._admission,
-                    nixos_release=self._facts.nixos_release,
-                    busy=lambda: self._answering.active > 0,
-                )
-                self._assembly = assembly
-                self._do("index", assembly.corpus.refresh())
-                self._do("vectors", assembly.embedder.run())
-            return self._assembly
 
     async def _get_ready(self) -> None:
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
-        await (await self._assembled()).grounding.warm_up()
+        await (await self._rooms.assembled()).grounding.warm_up()
+        self._do("watch", self._rooms.watch())
         # The options' tree and the vocabulary stay: a full collection need not look at them again.
         gc.collect()
         gc.freeze()
 
-    async def _answerer(self) -> Answers:
-        return (await self._assembled()).answerer
-
     async def _search(self, words: str, limit: int) -> OptionsReply:
-        assembly = await self._assembled()
+        assembly = await self._rooms.assembled()
         module = importlib.import_module("nix_trinity.api.options")
         reply: OptionsReply = module.options_reply(await assembly.grounding.search(words, limit=limit))
         return reply
 
     async def _status(self) -> StatusReply:
+        rooms = self._rooms
         return await status_reply(
             self._facts,
             uptime_seconds=time.monotonic() - self._began,
-            health=self._health,
-            models=self._models,
-            admission=self._admission,
-            store=self._store,
-            assembly=self._assembly,
+            health=rooms.health,
+            models=rooms.models,
+            admission=rooms.admission,
+            store=rooms.store,
+            assembly=rooms.assembly,
         )
 
     def _ready(self) -> None:
@@ -229,7 +180,7 @@ class _Daemon:
 
     async def _open_store(self) -> None:
         try:
-            interrupted = await self._store.open()
+            interrupted = await self._rooms.store.open()
         except StorageError as error:
             _log.warning("exchanges are not being kept", code=error.stable_code, error=error.message)
         else:
@@ -243,15 +194,14 @@ class _Daemon:
         while True:
             # This task runs on the loop that serves, so a loop that hangs sends nothing.
             async with asyncio.timeout(_SELF_CHECK_SECONDS):
-                await self._store.responds()
+                await self._rooms.store.responds()
             self._manager.alive()
             await asyncio.sleep(limit / 3)
 
     async def _leave_when_idle(self) -> None:
         limit = self._facts.idle_timeout_seconds
         while limit > 0:
-            working = self._assembly is not None and self._assembly.embedder.working
-            idle = 0.0 if self._answering.active or working else self._activity.idle_seconds()
+            idle = 0.0 if self._rooms.working else self._activity.idle_seconds()
             if idle >= limit:
                 self._leave(f"idle for {limit:g} s")
                 return
@@ -265,7 +215,7 @@ class _Daemon:
         asyncio.get_running_loop().call_later(grace, self._end_answers)
 
     def _end_answers(self) -> None:
-        self._ending = asyncio.create_task(self._answering.cancel_all(_SHUTTING_DOWN), name="end answers")
+        self._ending = asyncio.create_task(self._rooms.answering.cancel_all(_SHUTTING_DOWN), name="end answers")
 
     def _do(self, name: str, chore: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(chore, name=name)

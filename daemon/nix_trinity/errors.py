@@ -12,6 +12,7 @@
     ├── BusyError                busy                  too many questions at once
     ├── StorageError             storage_unavailable   knowledge.db
     ├── CorpusError              corpus_invalid        options, manual or notes to be indexed
+    ├── HostError                host_unavailable      the machine underneath: systemd over D-Bus
     ├── InternalError            internal              a fault of ours
     └── EngineError              engine_failed         the server that runs the models
         ├── EngineUnreachableError   engine_unreachable
@@ -102,6 +103,12 @@ class CorpusError(TrinityError):
     """A file of options, manual or notes cannot be used; the last good index stays."""
 
     code = "corpus_invalid"
+
+
+class HostError(TrinityError):
+    """The machine underneath (systemd and its like, over D-Bus) did not do what it was asked."""
+
+    code = "host_unavailable"
 
 
 class InternalError(TrinityError):

@@ -212,6 +212,54 @@ def test_a_model_that_repeats_itself_is_stopped(daemon: ActivatedDaemon, engine:
     assert engine.closed, "the engine was told to stop"
 
 
+def test_where_a_model_goes_astray_after_the_settings_the_options_explain_them(
+    daemon: ActivatedDaemon, engine: FakeOllama
+) -> None:
+    engine.chat = chooses(SSH_ON, then=answers("It lets people log in. ", "See services.ssh.users too. ", "More."))
+    answer = daemon.ask(SSH)
+    assert "services.ssh.users" not in answer["answer"]
+    assert "It lets people log in." in answer["answer"]
+    told = answer["answer"].split("It lets people log in.")[1]
+    described = json.loads(SAMPLE_OPTIONS.read_text())["services.openssh.enable"]["description"].split(".")[0]
+    assert f"`services.openssh.enable`: {described}" in told
+    assert "sudo nixos-rebuild switch" in told
+    assert answer["verdict"] == "corrected"
+    assert len(engine.chats) == 2, "no further request to a model that went astray"
+
+
+def test_a_model_that_says_its_task_back_is_not_shown(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    def parrot(call: Call) -> None:
+        task = call.body["messages"][-1]["content"].split("shown to the person already:")[1].split("```\n\n")[1]
+        answers(task)(call)
+
+    engine.chat = chooses(SSH_ON, then=parrot)
+    answer = daemon.ask(SSH)
+    assert "Do not write the settings again" not in answer["answer"]
+    assert "`services.openssh.enable`: " in answer["answer"]
+    assert answer["verdict"] == "verified"
+
+
+def test_a_model_that_goes_round_in_one_block_is_stopped(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    turns = "```bash\nnixos-rebuild switch " + "--enable-on-system " * 12 + "\n```\n"
+    engine.chat = no_form(answers("Use services.openssh.enable. ", turns))
+    answer = daemon.ask(CONCEPT)
+    assert "--enable-on-system" not in answer["answer"]
+    assert any("repeat itself" in notice for notice in answer["notices"])
+    # A rule or a row of dots is no circle.
+    engine.chat = no_form(answers("Use services.openssh.enable. ", "```text\n" + "----" * 20 + "\n```\n"))
+    assert "--------" in daemon.ask(CONCEPT)["answer"]
+
+
+def test_what_rests_on_nothing_is_followed_by_the_search(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
+    engine.chat = no_form(answers("I am a cook from a small village."))
+    answer = daemon.ask("How do I roll back to the previous generation?")
+    assert answer["verdict"] == "ungrounded"
+    after = answer["answer"].split("I am a cook from a small village.")[1]
+    assert "⚠" in after
+    assert "nixos-rebuild switch --rollback" in after
+    assert daemon.rows()[0]["answer"] == answer["answer"]
+
+
 def test_what_rests_on_nothing_says_so(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
     engine.chat = no_form(answers("I am a cook from a small village."))
     for question in ("zxqv wvutsr?", "How do I roll back to the previous generation?"):

@@ -102,7 +102,7 @@ class ActivatedDaemon:
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

@@ -30,6 +30,7 @@ def brings_command(name: str, command: str, purpose: str) -> Package:
 
 TEST_PACKAGES = (
     brings_command("systemd", "systemd-socket-activate", "socket activation as systemd does it"),
+    brings_command("dbus-daemon", "dbus-daemon", "a message bus of the tests' own, with services on it"),
     brings_command("strace", "strace", "what the thin client and the daemon ask of the kernel"),
     brings_command("nix-bin", "nix-instantiate", "whether a real Nix reads what we write and check"),
     brings_command("util-linux", "unshare", "a test without any network"),

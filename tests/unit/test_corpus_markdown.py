@@ -123,3 +123,17 @@ def test_whatever_stands_there_is_cut_into_passages_of_bounded_length(pieces: li
     for section in sections(text):
         assert 0 < len(section.text) <= 1_800
     assert plain(plain("plain words")) == "plain words"
+
+
+def test_links_of_the_release_notes_name_options_and_comments_are_not_text() -> None:
+    text = """## New services {#sec-new}
+<!-- add yours at an arbitrary place
+in the list -->
+- A file sender: [programs.sender](options.html#opt-programs.sender.enable), a list [here](option.html#opt-services.list).
+- Set [](#opt-users.mutableUsers), and [its hash](#opt-users.users._name_.hashedPassword); {option}`boot.loader.timeout`.
+"""
+    [section] = sections(text)
+    assert "<!--" not in section.text
+    assert "arbitrary" not in section.text
+    assert "programs.sender (`programs.sender.enable`)" in section.text
+    assert "its hash (`users.users.<name>.hashedPassword`)" in section.text

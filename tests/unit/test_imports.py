@@ -20,13 +20,17 @@ MAY_IMPORT = {
 }
 MAY_USE = {
     "apsw": "knowledge",
+    "dbus_next": "host",
     "httpx": "engines",
+    "matplotlib": "training",
     "ollama": "engines",
+    "prometheus_client": "api",
     "rapidfuzz": "knowledge",
     "sdnotify": "host",
     "snowballstemmer": "knowledge",
     "sqlite_vec": "knowledge",
     "starlette": "api",
+    "tomli_w": "training",
     "tree_sitter": "answering",
     "tree_sitter_nix": "answering",
     "uvicorn": "api",

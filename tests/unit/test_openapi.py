@@ -86,10 +86,8 @@ def test_every_route_answers_as_described(described: Described) -> None:
         {"verdict": "corrected", "id": whole["id"], "correction": "Better."},
     )
     for verdict in verdicts:
-        assert described.reply("POST", "/v1/feedback", verdict) == {
-            "id": whole["id"],
-            "verdict": verdict["verdict"],
-        }
+        reply = described.reply("POST", "/v1/feedback", verdict)
+        assert (reply["id"], reply["verdict"]) == (whole["id"], verdict["verdict"])
     assert described.reply("GET", "/v1/history?limit=5&session=s")["exchanges"]
     one = described.reply("GET", f"/v1/history/{whole['id']}", route="/v1/history/{id}")
     assert [entry["verdict"] for entry in one["feedback"]] == ["good", "corrected"]

@@ -285,7 +285,11 @@ def test_what_was_accepted_before_there_was_an_index_is_found_by_its_asker(tmp_p
     migrate(old, scripts)
     with old:
         for number in range(450):
-            rows.put_exchange(old, exchange(f"n{number}", question=f"SSH on machine{number}?"))
+            old.execute(
+                "INSERT INTO exchanges (id, asked_at_ms, uid, session, interface, question, attachment, answer, outcome,"
+                " truncated, verdict) VALUES (?, 1, ?, 's', 'cli', ?, '', ?, 'answered', 0, 'verified')",
+                (f"n{number}", ALICE, f"SSH on machine{number}?", ANSWER),
+            )
             old.execute(
                 "INSERT INTO feedback (exchange_id, given_at_ms, uid, verdict) VALUES (?, 1, ?, ?)",
                 (f"n{number}", OPERATOR, "bad" if number == 5 else "good"),

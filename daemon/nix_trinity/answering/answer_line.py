@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
-from nix_trinity.answering.generation import Generation, generate
+from nix_trinity.answering.generation import Generation, Models, generate
 from nix_trinity.answering.grounding import Grounds
 from nix_trinity.answering.passages import passages
 from nix_trinity.answering.prompt import Budget, Prompt, Situation, Turn, build_prompt
-from nix_trinity.answering.role_models import EngineSource, ReadyModel, RoleModels
+from nix_trinity.answering.role_models import ReadyModel
 from nix_trinity.answering.settings_answer import parse_settings
 from nix_trinity.answering.settings_part import (
     ANSWER_TOKENS,
@@ -30,7 +30,7 @@ from nix_trinity.answering.settings_part import (
 from nix_trinity.answering.settings_render import Setting, render_settings
 from nix_trinity.answering.settings_schema import settings_schema
 from nix_trinity.answering.verifier.findings import Checked, repair_request
-from nix_trinity.engines.protocol import ChatMessage
+from nix_trinity.engines.protocol import ChatMessage, EngineSource
 from nix_trinity.errors import (
     EngineBusyError,
     EngineError,
@@ -70,8 +70,17 @@ class AnswerLine:
     """Gives the pieces of one checked answer; what it cost and came to is known at its end."""
 
     def __init__(
-        self, asked: Asked, *, engine: EngineSource, models: RoleModels, limits: Limits, syntax: SyntaxCheck | None
+        self,
+        asked: Asked,
+        *,
+        engine: EngineSource,
+        models: Models,
+        limits: Limits,
+        syntax: SyntaxCheck | None,
+        temperature: float | None = None,
+        marker: str | None = None,
     ) -> None:
+        """``temperature`` and ``marker`` are for answers that are to be compared; else each has a marker of its own."""
         self.check = AnswerCheck(asked.grounds.verifier, syntax)
         self.main: Generation | None = None
         """The request whose prompt the answer as a whole is judged by."""
@@ -85,8 +94,9 @@ class AnswerLine:
         self._engine = engine
         self._models = models
         self._limits = limits
+        self._temperature = temperature
         # One marker for all requests of a question, so that their common beginning is the same.
-        self._marker = f"data-{secrets.token_hex(6)}"
+        self._marker = marker or f"data-{secrets.token_hex(6)}"
         found = asked.grounds.retrieved
         self._passages = passages(found, asked.grounds.past) if found is not None else []
 
@@ -219,7 +229,15 @@ class AnswerLine:
         def most(model: ReadyModel) -> int:
             return min(answer_tokens or model.num_ctx, self._answer_tokens(model))
 
-        return Generation(await self._engine(), self._models, asked.role, prompt_for, most, schema=schema)
+        return Generation(
+            await self._engine(),
+            self._models,
+            asked.role,
+            prompt_for,
+            most,
+            schema=schema,
+            temperature=self._temperature,
+        )
 
     def _count(self, generation: Generation) -> None:
         if generation.usage is not None:

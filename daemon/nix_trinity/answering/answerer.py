@@ -1,4 +1,4 @@
-"""From a question to its answer: redact, route, retrieve, prompt, engine, check; and what to say when no model can.
+"""From a question to its answer: redact, route, known?, retrieve, prompt, engine, check; and when no model can.
 
 The order of the steps and what each hands on is all that stands here.
 """
@@ -17,17 +17,19 @@ from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits
 from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
 from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.grounding import Grounding, Grounds
+from nix_trinity.answering.known_answer import give_again, known_answer
 from nix_trinity.answering.outcome import outcome_of
 from nix_trinity.answering.passages import given_notes
 from nix_trinity.answering.past import by_id
 from nix_trinity.answering.prompt import Situation, Turn
 from nix_trinity.answering.question import Question, Queued, Text
 from nix_trinity.answering.record import Record
-from nix_trinity.answering.role_models import EngineSource, RoleModels
+from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.answering.router import Route, RoutingContext, route
 from nix_trinity.answering.running import RunningQuestion
 from nix_trinity.answering.search_answer import search_answer
 from nix_trinity.answering.start import Start
+from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.errors import EngineError, EngineTimeoutError, EngineUnreachableError, ModelMissingError
 from nix_trinity.knowledge.exchanges import new_id
 from nix_trinity.knowledge.redaction import redact
@@ -36,6 +38,9 @@ from nix_trinity.knowledge.store import KnowledgeStore
 _MOST_TURNS = 12
 # An engine that refuses does so at once; until then the answer may still be a plain HTTP error.
 _FIRST_LOOK_SECONDS = 0.25
+
+# With these no model answers at all, and the search does.
+_NO_MODEL = (EngineUnreachableError, ModelMissingError, EngineTimeoutError)
 
 _log = structlog.get_logger("answering")
 
@@ -95,15 +100,20 @@ class Answerer:
         )
         record.routed(session, chosen.role, chosen.reason)
         notices = _redaction_notices(text.count + attachment.count)
+        if not (turns or question.fresh or attachment.text.strip()):
+            known = await known_answer(self._grounding, self._store, question.uid, text.text, self._syntax)
+            if known is not None:
+                await give_again(known, running, record, session=session, role=chosen.role, notices=notices)
+                await self._end(running, record)
+                return
 
         async def on_wait(position: int) -> None:
             await running.put(Queued(running.id, position))
 
         async with self._admission.place(on_wait):
             record.admitted()
-            grounds = await self._grounding.grounds(
-                text.text, attachment.text, past=partial(self._store.accepted_like, question.uid)
-            )
+            past = partial(self._store.accepted_like, question.uid)
+            grounds = await self._grounding.grounds(text.text, attachment.text, past=past)
             line = AnswerLine(
                 Asked(
                     text.text,
@@ -122,8 +132,9 @@ class Answerer:
             started = Start(running, record, session, chosen, notices)
             try:
                 await self._pass_on(line, running, record, started)
-            except (EngineUnreachableError, ModelMissingError, EngineTimeoutError) as error:
-                if record.has_text or grounds.verifier is None:
+            except EngineError as error:
+                helpless = isinstance(error, _NO_MODEL) or error.stable_code == "empty_answer"
+                if record.has_text or grounds.verifier is None or not helpless:
                     raise
                 degraded = error
                 await self._search_only(grounds, running, record, started, error)
@@ -133,8 +144,11 @@ class Answerer:
                 record.came_to(outcome, grounds.release)
                 if line.main is not None:
                     record.check_seen(line.main, line.answer_tokens)
-                if outcome.all_names_wrong:
-                    await self._say_what_is_real(grounds, running, record)
+                if outcome.verdict == "ungrounded":
+                    await _say_what_is_found(grounds, running, record, all_names_wrong=outcome.all_names_wrong)
+        await self._end(running, record, degraded)
+
+    async def _end(self, running: RunningQuestion, record: Record, degraded: EngineError | None = None) -> None:
         kept = await record.finish("answered")
         await running.put(record.ended(kept))
         if degraded is None:
@@ -181,17 +195,6 @@ class Answerer:
         notes = found.notes[:1] if found is not None else ()
         record.came_to(outcome_of(grounds, check, repaired=False, notes=notes), grounds.release)
 
-    async def _say_what_is_real(self, grounds: Grounds, running: RunningQuestion, record: Record) -> None:
-        """After an answer of which no name exists, what the search finds: the person must not be left with it."""
-        if grounds.retrieved is None or not grounds.retrieved.confident:
-            return
-        text = (
-            "\n\n---\n\n⚠ The options that this answer names do not exist here, so do not use it. Instead:\n\n"
-            + search_answer(grounds)
-        )
-        record.add(text)
-        await running.put(Text(text))
-
     async def _session(self, question: Question) -> tuple[str, list[Turn], str | None]:
         """The session's name, its turns so far (oldest first), and the role that spoke last in it."""
         session = question.session
@@ -202,6 +205,23 @@ class Answerer:
         past = await self._store.session_history(question.uid, session, limit=_MOST_TURNS)
         turns = [Turn(exchange.question, exchange.answer) for exchange in past if not exchange.truncated]
         return session, turns, past[-1].role if past else None
+
+
+async def _say_what_is_found(
+    grounds: Grounds, running: RunningQuestion, record: Record, *, all_names_wrong: bool
+) -> None:
+    """After an answer that rests on nothing, what the search finds: the person must not be left with it."""
+    found = grounds.retrieved
+    if grounds.verifier is None or found is None or not (found.confident or found.notes):
+        return
+    warning = (
+        "The options that this answer names do not exist here, so do not use it. Instead:"
+        if all_names_wrong
+        else "This answer rests on nothing that was found. What the options and notes of this NixOS say:"
+    )
+    text = f"\n\n---\n\n⚠ {warning}\n\n{search_answer(grounds)}"
+    record.add(text)
+    await running.put(Text(text))
 
 
 def _with_session(chosen: Route, last_role: str | None) -> Route:

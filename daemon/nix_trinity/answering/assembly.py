@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,17 @@ from nix_trinity.answering.answer_line import Limits
 from nix_trinity.answering.answerer import Answerer
 from nix_trinity.answering.checking import SyntaxCheck
 from nix_trinity.answering.grounding import Grounding
+from nix_trinity.answering.inspection import TextInspector
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retriever
-from nix_trinity.answering.role_models import EngineSource, RoleModels
+from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.answering.trial import TrialPipeline
 from nix_trinity.answering.verifier.nix_instantiate import parse_with_nix
 from nix_trinity.answering.verifier.renamed import load_renamed, old_names
 from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.config import Config
+from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.store import KnowledgeStore
@@ -34,6 +38,10 @@ class Assembly:
     embedder: Embedder
     grounding: Grounding
     answerer: Answerer
+    inspector: TextInspector
+    """Checks texts that nobody waits for."""
+    pipeline: TrialPipeline
+    """Answers for versions that are not deployed."""
 
 
 def assemble(
@@ -50,18 +58,28 @@ def assemble(
     corpus = Corpus(Path(config.state.directory), _places(config))
     embedder = Embedder(engine, corpus, model=config.corpus.embedding_model, busy=busy)
     grounding = Grounding(corpus, _retriever, embedder)
-    limits = config.answering
+    syntax = _syntax_check(config.corpus.nix_instantiate)
+    limits = Limits(config.answering.answer_tokens, config.answering.history_tokens, config.answering.passages_tokens)
     answerer = Answerer(
         engine=engine,
         models=models,
         store=store,
         grounding=grounding,
-        syntax=_syntax_check(config.corpus.nix_instantiate),
+        syntax=syntax,
         admission=admission,
-        limits=Limits(limits.answer_tokens, limits.history_tokens, limits.passages_tokens),
+        limits=limits,
         nixos_release=nixos_release,
     )
-    return Assembly(corpus, embedder, grounding, answerer)
+    pipeline = TrialPipeline(
+        engine=engine,
+        models=models,
+        grounding=grounding,
+        syntax=syntax,
+        limits=limits,
+        busy=busy,
+        clock=time.monotonic,
+    )
+    return Assembly(corpus, embedder, grounding, answerer, TextInspector(grounding, syntax), pipeline)
 
 
 def _places(config: Config) -> CorpusPlaces:

@@ -10,15 +10,31 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol
 
 from nix_trinity.answering.prompt import Prompt, was_truncated
-from nix_trinity.answering.role_models import ReadyModel, RoleModels
+from nix_trinity.answering.role_models import ReadyModel
 from nix_trinity.engines.protocol import ChatRequest, Engine, Usage
 from nix_trinity.errors import ContextTooLongError, EngineBusyError, ModelMissingError
 
 _BUSY_RETRIES = 2
 _BUSY_PAUSE_SECONDS = 0.5
+
+
+class Models(Protocol):
+    """Where the model of a role comes from: role_models.RoleModels, or what stands in for it."""
+
+    async def ready(self, role: str) -> ReadyModel:
+        """The role's model; made first if it has to be."""
+        ...
+
+    def loaded(self, role: str, milliseconds: float) -> None:
+        """Take down how long the engine was loading it for an answer."""
+        ...
+
+    def doubt(self, role: str) -> None:
+        """Look again the next time."""
+        ...
 
 
 class Generation:
@@ -27,13 +43,15 @@ class Generation:
     def __init__(
         self,
         engine: Engine,
-        models: RoleModels,
+        models: Models,
         role: str,
         prompt_for: Callable[[ReadyModel, bool], Prompt],
         answer_tokens: Callable[[ReadyModel], int],
         *,
         schema: Mapping[str, Any] | None = None,
+        temperature: float | None = None,
     ) -> None:
+        """``temperature``: of what fills in no form; None: as the model's own parameters say."""
         self.engine = engine
         self.models = models
         self.role = role
@@ -43,6 +61,7 @@ class Generation:
         self._prompt_for = prompt_for
         self._answer_tokens = answer_tokens
         self._schema = schema
+        self._temperature = temperature
         self._halved = False
         self._looked_again = False
         self._busy = 0
@@ -71,7 +90,7 @@ class Generation:
             max_tokens=self._answer_tokens(self.model),
             schema=self._schema,
             # What fills in a form is to be the likeliest, and the same each time.
-            temperature=0.0 if self._schema is not None else None,
+            temperature=0.0 if self._schema is not None else self._temperature,
         )
 
     async def recover(self, error: Exception) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from nix_trinity.answering.known import sameness
 from nix_trinity.answering.past import PastSource, as_passage, asked_stems, recall, shares
 from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retrieved, Retriever
@@ -79,6 +80,23 @@ class Grounding:
         except TrinityError as error:
             return Grounds(None, None, None, str(error))
 
+    async def asked_before(self, question: str, past: PastSource) -> tuple[tuple[Past, ...], Grounds]:
+        """The accepted exchanges whose question is this very one, the newest first, and what checks their answers.
+
+        None where nothing is there to check them by, and when the search fails: then a model is asked.
+        """
+        nothing = ((), Grounds(None, None, None))
+        try:
+            found = await self._past(question, past)
+            same = await self._corpus.read(lambda index: self._same(index, question, found)) if found else ()
+            if not same:
+                return nothing
+            release = await self._corpus.read(lambda index: index.release())
+            verifier, tree = await self._current()
+        except TrinityError:
+            return nothing
+        return same, Grounds(None, verifier, release, tree=tree)
+
     async def warm_up(self) -> None:
         """Load what the first question would wait for; without an index there is nothing to load."""
         with contextlib.suppress(TrinityError):
@@ -109,6 +127,11 @@ class Grounding:
                 return await past(stems, _MOST_PAST) if stems else ()
         except TimeoutError:
             return ()
+
+    def _same(self, index: IndexReader, question: str, found: Sequence[Past]) -> tuple[Past, ...]:
+        words = self._retriever().vocabulary
+        same = [past for past in found if sameness(question, past.question, words, index.frequencies)]
+        return tuple(sorted(same, key=lambda past: -past.accepted_at_ms))
 
     def _searched(
         self,

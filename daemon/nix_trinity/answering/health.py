@@ -9,7 +9,8 @@ import asyncio
 
 import structlog
 
-from nix_trinity.answering.role_models import EngineSource, RoleModels
+from nix_trinity.answering.role_models import RoleModels
+from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.errors import EngineError
 
 _FIRST_PAUSE_SECONDS = 1.0

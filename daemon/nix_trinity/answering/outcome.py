@@ -10,7 +10,7 @@ from nix_trinity.answering.question import Outcome, Source
 from nix_trinity.answering.verifier.findings import verdict as verdict_of
 from nix_trinity.knowledge.corpus.finds import Found
 from nix_trinity.knowledge.corpus.words import stem, stems, words
-from nix_trinity.knowledge.option_tree import split_name
+from nix_trinity.knowledge.option_tree import OptionTree, split_name
 from nix_trinity.knowledge.options import Option
 
 _MOST_SOURCES = 12
@@ -26,16 +26,32 @@ def outcome_of(grounds: Grounds, check: AnswerCheck, *, repaired: bool, notes: S
     something in it is wrong and marked. ``corrected``: a repair mended what was wrong. ``verified``: the rest.
     """
     sources = _sources(grounds, check, notes)
+    types = types_of(check.names, grounds.tree)
     if grounds.verifier is None:
         return Outcome("ungrounded", sources, (f"This answer was not checked. {grounds.problem}",))
     judged = verdict_of(check.checked)
     if judged == "ungrounded":
         return Outcome(judged, sources, all_names_wrong=True)
     if judged == "verified" and not sources:
-        return Outcome("ungrounded", (), ("Nothing was found that this answer rests on: take it with care.",))
+        nothing = "Nothing was found that this answer rests on: take it with care."
+        return Outcome("ungrounded", (), (nothing,), option_types=types)
     if judged == "verified" and repaired:
         judged = "corrected"  # type: ignore[assignment]
-    return Outcome(judged, sources)
+    return Outcome(judged, sources, option_types=types)
+
+
+def types_of(names: Sequence[str], tree: OptionTree | None) -> dict[str, str]:
+    """The options among some names with the texts of their types, by the names that the list of options has.
+
+    ``users.users.<name>.shell`` stands for anybody's shell, and a freeform option for all that is below it.
+    """
+    types: dict[str, str] = {}
+    for name in names:
+        path = split_name(name)
+        option = tree.look_up(path).option if tree is not None and path is not None else None
+        if option is not None:
+            types.setdefault(option.name, option.type)
+    return types
 
 
 def _sources(grounds: Grounds, check: AnswerCheck, notes: Sequence[Found]) -> tuple[Source, ...]:

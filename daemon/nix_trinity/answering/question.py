@@ -5,7 +5,8 @@ The events are also the protocol's stream (docs/reference/protocol.md): a rename
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -26,6 +27,8 @@ class Question:
     keep: bool = True
     """Whether this exchange may be kept at all."""
     local_time: str | None = None
+    fresh: bool = False
+    """Whether a model is to answer, also where the answer is known."""
 
 
 class Queued(msgspec.Struct, frozen=True, tag_field="event", tag="queued"):
@@ -36,7 +39,7 @@ class Queued(msgspec.Struct, frozen=True, tag_field="event", tag="queued"):
 
 
 class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
-    """The model is at work. ``notices`` are for the person to read."""
+    """The model is at work (``model`` is '' where none is). ``notices`` are for the person to read."""
 
     id: str
     session: str
@@ -45,6 +48,8 @@ class Started(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
     model: str
     model_version: str
     notices: tuple[str, ...]
+    known: str | None = None
+    """The exchange whose accepted answer is given again; None for a new answer."""
 
 
 class Text(msgspec.Struct, frozen=True, tag_field="event", tag="text"):
@@ -54,7 +59,10 @@ class Text(msgspec.Struct, frozen=True, tag_field="event", tag="text"):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What an answer is grounded in: an option (``where``: its declaration), a note or a piece of the manual."""
+    """What an answer is grounded in: an option (``where``: its declaration), a note, a piece of the manual or an exchange.
+
+    ``past``: the model was given the exchange's answer; ``known``: this is the exchange's answer, and no model's.
+    """
 
     kind: str
     name: str
@@ -70,6 +78,8 @@ class Outcome:
     notices: tuple[str, ...] = ()
     all_names_wrong: bool = False
     """Whether the answer names options of which not one exists."""
+    option_types: Mapping[str, str] = field(default_factory=dict)
+    """The options that the answer names and that exist, with the texts of their types."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):

@@ -79,6 +79,10 @@ class Record:
         """Take down what the person is to be told at the end."""
         self._notices.append(notice)
 
+    def known(self) -> None:
+        """Take down that the answer is one that was accepted before: models learn it from there, not from here."""
+        self._set(learnable=False)
+
     def degraded(self, code: str) -> None:
         """Take down why no model answered."""
         self._set(error_code=code)
@@ -90,6 +94,7 @@ class Record:
             verdict=outcome.verdict,
             sources=msgspec.json.encode(sources).decode(),
             options_release=release,
+            option_types=msgspec.json.encode(outcome.option_types).decode(),
         )
         self._notices.extend(outcome.notices)
 

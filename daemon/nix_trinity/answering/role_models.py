@@ -1,23 +1,31 @@
 """See that each role's model is there: make it from its Modelfile and base when it is not.
 
-A role's model counts as current when it has the base's weights and says what the role's Modelfile says;
-else it is made anew, which takes Ollama a fraction of a second and no further disk for weights.
+A role's model counts as current when it has the base's weights and says what the role's Modelfile says and what the
+deployed version has learned; else it is made anew, which takes Ollama a fraction of a second and no further disk for
+weights. So a changed Modelfile or base counts at once, and what was learned is not lost by it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from nix_trinity.catalogue import same_model
-from nix_trinity.engines.protocol import ChatMessage, CreateRequest, Engine, InstalledModel, ModelDetails
+from nix_trinity.engines.protocol import (
+    ChatMessage,
+    CreateRequest,
+    Engine,
+    EngineLock,
+    EngineSource,
+    InstalledModel,
+    ModelDetails,
+)
 from nix_trinity.errors import EngineError, ModelMissingError
 from nix_trinity.roles import RoleSpec
 from nix_trinity.tokens import TOKENS_A_MESSAGE, expected_tokens, most_tokens
 
-EngineSource = Callable[[], Awaitable[Engine]]
+LearnedSource = Callable[[str], Awaitable[tuple[ChatMessage, ...]]]
 
 _DIGEST_SHOWN = 12
 # A model that is loaded already takes some tens of milliseconds; the smallest one takes more than this to load.
@@ -40,13 +48,21 @@ class ReadyModel:
 class RoleModels:
     """The models of all roles on one engine."""
 
-    def __init__(self, engine: EngineSource, specs: Mapping[str, RoleSpec]) -> None:
+    def __init__(
+        self,
+        engine: EngineSource,
+        specs: Mapping[str, RoleSpec],
+        learned: LearnedSource | None = None,
+        lock: EngineLock | None = None,
+    ) -> None:
+        """``learned`` tells the examples that a role's deployed version has besides the Modelfile's own; ``lock`` is
+        shared with whatever else makes and deploys models."""
         self.specs = specs
         self._engine = engine
+        self._learned = learned
         self._ready: dict[str, ReadyModel] = {}
         self._problems: dict[str, EngineError] = {}
-        # Ollama's create and delete share no lock of their own.
-        self._making = asyncio.Lock()
+        self._making = lock or EngineLock()
         self.reloads = 0
         """How often a model had to be loaded again for a role that had answered before."""
         self._answered: set[str] = set()
@@ -115,10 +131,13 @@ class RoleModels:
         if there is None and not has_base:
             raise _missing(spec, installed, engine.url)
         shown = await engine.show(spec.model) if there is not None else None
+        messages = tuple(ChatMessage(message.role, message.content) for message in spec.modelfile.messages)
+        if self._learned is not None:
+            messages += await self._learned(spec.role)
         problem: EngineError | None = None
-        if has_base and (shown is None or not _is_current(shown, spec, await engine.show(spec.base))):
+        if has_base and (shown is None or not _is_current(shown, spec, messages, await engine.show(spec.base))):
             try:
-                await _make(engine, spec)
+                await _make(engine, spec, messages)
             except EngineError as error:
                 # The one that is there still answers, as it did before; the status says what is the matter.
                 if there is None or shown is None:
@@ -137,14 +156,15 @@ class RoleModels:
             self._problems.pop(spec.role, None)
         else:
             self._problems[spec.role] = problem
-        return _ready_model(spec, shown, _version(there))
+        return ready_model(spec, shown, _version(there))
 
 
-def _ready_model(spec: RoleSpec, shown: ModelDetails, version: str) -> ReadyModel:
+def ready_model(spec: RoleSpec, shown: ModelDetails, version: str, *, name: str | None = None) -> ReadyModel:
+    """The role's model as the engine shows it; ``name``: another model that is to answer as the role."""
     own = [shown.system, *(message.content for message in shown.messages)]
     limit = shown.parameters.get("num_predict")
     return ReadyModel(
-        name=spec.model,
+        name=name or spec.model,
         version=version,
         # Ollama silently lowers a num_ctx that is more than the weights were made for.
         num_ctx=min(spec.num_ctx, shown.context_length or spec.num_ctx),
@@ -154,7 +174,7 @@ def _ready_model(spec: RoleSpec, shown: ModelDetails, version: str) -> ReadyMode
     )
 
 
-async def _make(engine: Engine, spec: RoleSpec) -> None:
+async def _make(engine: Engine, spec: RoleSpec, messages: tuple[ChatMessage, ...]) -> None:
     own = spec.modelfile
     request = CreateRequest(
         name=spec.model,
@@ -162,7 +182,7 @@ async def _make(engine: Engine, spec: RoleSpec) -> None:
         system=own.system,
         template=own.template,
         parameters=spec.parameters,
-        messages=tuple(ChatMessage(message.role, message.content) for message in own.messages),
+        messages=messages,
         licenses=own.licenses,
     )
     async with aclosing(engine.create(request)) as progress:
@@ -170,9 +190,8 @@ async def _make(engine: Engine, spec: RoleSpec) -> None:
             pass
 
 
-def _is_current(shown: ModelDetails, spec: RoleSpec, base: ModelDetails) -> bool:
+def _is_current(shown: ModelDetails, spec: RoleSpec, messages: tuple[ChatMessage, ...], base: ModelDetails) -> bool:
     wanted = spec.modelfile
-    messages = tuple(ChatMessage(message.role, message.content) for message in wanted.messages)
     return (
         shown.weights == base.weights
         and shown.system == (wanted.system if wanted.system is not None else base.system)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -26,7 +26,7 @@ def decode(body: bytes, kind: type[Message]) -> Message:
         name = where.rstrip("`").lstrip(".")
         raise RequestError(
             f"{f'Field {name!r}: ' if name else ''}{what[0].lower() if name else what[0]}{what[1:]}.",
-            f"Known fields: {', '.join(field.encode_name for field in msgspec.structs.fields(kind))}."
+            f"{_choices(kind, name)}Known fields: {', '.join(field.encode_name for field in msgspec.structs.fields(kind))}."
             f" Example: {example(kind)}",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -36,6 +36,14 @@ def decode(body: bytes, kind: type[Message]) -> Message:
             code="bad_json",
         ) from error
     return message
+
+
+def _choices(kind: type[msgspec.Struct], name: str) -> str:
+    """What a field may be, where that is a few words."""
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name == name and get_origin(field.type) is Literal:
+            return f"It is one of: {', '.join(map(str, get_args(field.type)))}. "
+    return ""
 
 
 def check_text(text: str, *, field: str, most: int) -> None:
@@ -66,9 +74,9 @@ def check_text(text: str, *, field: str, most: int) -> None:
 
 
 def example(kind: type[msgspec.Struct]) -> str:
-    """A body that works, for error hints."""
+    """A body that works, for error hints; other rooms' messages have their own in ``EXAMPLE``."""
     examples: dict[type[msgspec.Struct], dict[str, Any]] = {
         AskRequest: {"question": "How do I enable SSH?"},
         FeedbackRequest: {"verdict": "good"},
     }
-    return msgspec.json.encode(examples.get(kind, {})).decode()
+    return msgspec.json.encode(examples.get(kind) or getattr(kind, "EXAMPLE", {})).decode()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -18,6 +19,10 @@ MOST_BODY_BYTES = 16 << 20
 # unread takes the refusal with it.
 _MOST_DRAINED_BYTES = 64 << 20
 _BODY_SECONDS = 30.0
+MOST_IMPORT_BYTES = 64 << 20
+MOST_LINE_BYTES = 4 << 20
+
+Value = TypeVar("Value", bound=msgspec.Struct)
 
 _STATUS: Mapping[str, int] = {
     "bad_request": 400,
@@ -29,6 +34,13 @@ _STATUS: Mapping[str, int] = {
     "ambiguous_id": 400,
     "forbidden": 403,
     "not_found": 404,
+    "answer_changed": 409,
+    "already_deployed": 409,
+    "never_deployed": 409,
+    "version_removed": 409,
+    "smoke_failed": 502,
+    "model_differs": 502,
+    "copy_differs": 502,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "too_large": 413,
@@ -42,6 +54,7 @@ _STATUS: Mapping[str, int] = {
     "model_missing": 503,
     "storage_unavailable": 503,
     "shutting_down": 503,
+    "host_unavailable": 503,
     "engine_timeout": 504,
     "context_too_long": 413,
 }
@@ -78,6 +91,22 @@ def text_response(text: str) -> Response:
     return PlainTextResponse(text)
 
 
+def reply(request: Request, value: Value, in_words: Callable[[Value], str]) -> Response:
+    """JSON, or words where the client prefers them."""
+    return text_response(in_words(value)) if wants_text(request) else json_response(value)
+
+
+def whole_number(request: Request, name: str, *, usual: int, most: int) -> int:
+    """A number of the query from 1 on.
+
+    :raises RequestError: it is none.
+    """
+    given: str = request.query_params.get(name, str(usual))
+    if not given.isascii() or not given.isdigit() or len(given) > 9 or not 1 <= int(given) <= most:
+        raise RequestError(f"{name}={given[:40]!r} is not a number from 1 to {most}.", f"For example: ?{name}={usual}")
+    return int(given)
+
+
 async def read_body(request: Request) -> bytes:
     """The request's body.
 
@@ -106,6 +135,48 @@ async def read_body(request: Request) -> bytes:
             code="too_large",
         )
     return b"".join(blocks)
+
+
+async def body_lines(request: Request) -> AsyncGenerator[bytes, None]:
+    """The request's lines as they come, without their ends, at most MOST_IMPORT_BYTES in all.
+
+    :raises RequestError: ``too_large``, or ``request_timeout`` for a client that falls silent. What came before
+        was handed out already.
+    """
+    size = 0
+    rest = b""
+    blocks = aiter(request.stream())
+    while (block := await _next_block(blocks)) is not None:
+        size += len(block)
+        *lines, rest = (rest + block).split(b"\n")
+        if size > MOST_IMPORT_BYTES or len(rest) > MOST_LINE_BYTES:
+            raise await _too_large(blocks, size)
+        for line in lines:
+            yield line
+    if rest:
+        yield rest
+
+
+async def _next_block(blocks: AsyncIterator[bytes]) -> bytes | None:
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            return await anext(blocks, None)
+    except TimeoutError as error:
+        raise RequestError(
+            f"Nothing more of the request's body came for {_BODY_SECONDS:g} s.",
+            "Send as many bytes as Content-Length says.",
+            code="request_timeout",
+        ) from error
+
+
+async def _too_large(blocks: AsyncIterator[bytes], size: int) -> RequestError:
+    while size <= MOST_IMPORT_BYTES + _MOST_DRAINED_BYTES and (block := await _next_block(blocks)) is not None:
+        size += len(block)
+    return RequestError(
+        f"The body is larger than {MOST_IMPORT_BYTES} bytes, or a line of it than {MOST_LINE_BYTES}.",
+        "Send it in parts; lines that were imported already are not imported twice.",
+        code="too_large",
+    )
 
 
 async def on_trinity_error(_request: Request, error: Exception) -> Response:

@@ -35,6 +35,8 @@ class AskRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: bool = True
     """False: one JSON object at the end in place of a stream of events."""
     local_time: LocalTime | None = None
+    fresh: bool = False
+    """True: a model answers, also where an answer is known that was confirmed before."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +62,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     options_release: str | None
     degraded: str | None
     notices: tuple[str, ...]
+    known: str | None
+    """The exchange whose confirmed answer this is, given again without a model; null for a new answer."""
 
 
 class OptionFound(msgspec.Struct, frozen=True):
@@ -104,10 +108,11 @@ class FeedbackRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FeedbackReply(msgspec.Struct, frozen=True):
-    """What was judged, and how."""
+    """What was judged, and how. ``notices``: what the check of a correction found, for the person to read."""
 
     id: str
     verdict: str
+    notices: tuple[str, ...] = ()
 
 
 class ForgetReply(msgspec.Struct, frozen=True):

@@ -15,7 +15,10 @@ StreamEvent = Queued | Started | Text | Ended | messages.ErrorEvent
 
 def describe() -> dict[str, Any]:
     """The description, as OpenAPI 3.1."""
-    kinds = [
+    # Not above: it loads the learn line, for which status need not wait.
+    from nix_trinity.api import learning_messages, openapi_learning
+
+    kinds: list[Any] = [
         messages.AskRequest,
         messages.FeedbackRequest,
         messages.Answer,
@@ -27,10 +30,12 @@ def describe() -> dict[str, Any]:
         messages.OptionsReply,
         messages.ErrorReply,
         StreamEvent,
+        *openapi_learning.KINDS,
     ]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     of: dict[Any, dict[str, Any]] = dict(zip(kinds, schemas, strict=True))
     components["StreamEvent"] = of[StreamEvent]
+    components["BuildStreamEvent"] = of[learning_messages.BuildStreamEvent]
     identifier = {
         "name": "id",
         "in": "path",
@@ -57,44 +62,46 @@ def describe() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "NixTrinity", "version": __version__},
         "paths": {
-            "/v1/ask": {"post": _operation("Ask", ask_reply, error, body=of[messages.AskRequest])},
+            "/v1/ask": {"post": operation("Ask", ask_reply, error, body=of[messages.AskRequest])},
             "/v1/feedback": {
-                "post": _operation(
+                "post": operation(
                     "Judge an answer",
-                    _json(of[messages.FeedbackReply]),
+                    json_content(of[messages.FeedbackReply]),
                     error,
                     body=of[messages.FeedbackRequest],
                 )
             },
             "/v1/history": {
-                "get": _operation("List exchanges", _json(of[messages.HistoryReply]), error, parameters=filters)
+                "get": operation("List exchanges", json_content(of[messages.HistoryReply]), error, parameters=filters)
             },
             "/v1/history/{id}": {
-                "get": _operation(
-                    "Show an exchange", _json(of[messages.ExchangeReply]), error, parameters=[identifier]
+                "get": operation(
+                    "Show an exchange", json_content(of[messages.ExchangeReply]), error, parameters=[identifier]
                 ),
-                "delete": _operation(
-                    "Forget an exchange", _json(of[messages.ForgetReply]), error, parameters=[identifier]
+                "delete": operation(
+                    "Forget an exchange", json_content(of[messages.ForgetReply]), error, parameters=[identifier]
                 ),
             },
-            "/v1/status": {"get": _operation("Show the daemon's state", _json(of[messages.StatusReply]), error)},
+            "/v1/status": {"get": operation("Show the daemon's state", json_content(of[messages.StatusReply]), error)},
             "/v1/options": {
-                "get": _operation(
-                    "Search the options", _json(of[messages.OptionsReply]), error, parameters=[words, limit]
+                "get": operation(
+                    "Search the options", json_content(of[messages.OptionsReply]), error, parameters=[words, limit]
                 )
             },
-            "/v1/backup": {"get": _operation("Copy the database", {"application/vnd.sqlite3": {}}, error)},
-            "/v1/openapi.json": {"get": _operation("This description", _json({"type": "object"}), error)},
+            "/v1/backup": {"get": operation("Copy the database", {"application/vnd.sqlite3": {}}, error)},
+            "/v1/openapi.json": {"get": operation("This description", json_content({"type": "object"}), error)},
+            **openapi_learning.paths(of, error, limit),
         },
         "components": {"schemas": components},
     }
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
+def json_content(schema: dict[str, Any]) -> dict[str, Any]:
+    """Content of one JSON schema."""
     return {"application/json": {"schema": schema}}
 
 
-def _operation(
+def operation(
     summary: str,
     content: dict[str, Any],
     error: dict[str, Any],
@@ -102,15 +109,16 @@ def _operation(
     body: dict[str, Any] | None = None,
     parameters: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    operation: dict[str, Any] = {
+    """What one method of a path does."""
+    described: dict[str, Any] = {
         "summary": summary,
         "responses": {
             "200": {"description": "Done.", "content": content},
-            "default": {"description": "What went wrong, and what to do.", "content": _json(error)},
+            "default": {"description": "What went wrong, and what to do.", "content": json_content(error)},
         },
     }
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": _json(body)}
+        described["requestBody"] = {"required": True, "content": json_content(body)}
     if parameters is not None:
-        operation["parameters"] = parameters
-    return operation
+        described["parameters"] = parameters
+    return described

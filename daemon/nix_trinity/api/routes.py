@@ -19,6 +19,8 @@ from nix_trinity.answering.question import Question
 from nix_trinity.api import http, messages, text
 from nix_trinity.api.access import Access
 from nix_trinity.api.decoding import check_text, decode
+from nix_trinity.api.judging import Inspect, judge
+from nix_trinity.api.learning_routes import LearningApi
 from nix_trinity.api.openapi import describe
 from nix_trinity.api.stream import AnswerReply
 from nix_trinity.errors import AccessError, RequestError, TrinityError
@@ -38,6 +40,10 @@ class Api:
     search: Callable[[str, int], Awaitable[messages.OptionsReply]]
     access: Access
     status_of: Callable[[], Awaitable[messages.StatusReply]]
+    inspect: Inspect | None = None
+    """Checks corrections; None: they are kept unchecked."""
+    learning: LearningApi | None = None
+    """None: its routes are not there."""
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -52,6 +58,7 @@ class Api:
                 Route("/v1/options", self.options, methods=["GET"]),
                 Route("/v1/backup", self.backup, methods=["GET"]),
                 Route("/v1/openapi.json", self.openapi, methods=["GET"]),
+                *(self.learning.routes(self._reader, self._correct) if self.learning is not None else ()),
             ],
             exception_handlers={
                 TrinityError: http.on_trinity_error,
@@ -84,6 +91,7 @@ class Api:
                 continues=message.continues,
                 keep=message.log,
                 local_time=message.local_time,
+                fresh=message.fresh,
             )
         )
         return AnswerReply(running, stream=message.stream)
@@ -100,15 +108,7 @@ class Api:
             )
         if correction is not None:
             check_text(correction, field="correction", most=messages.MOST_ATTACHMENT_CHARACTERS)
-        entry = Feedback(
-            given_at_ms=int(time.time() * 1000),
-            uid=reader.uid,
-            verdict=message.verdict,
-            correction=correction,
-            by_operator=reader.sees_all,
-        )
-        exchange = await self.store.judge(reader, message.id, entry)
-        return http.json_response(messages.FeedbackReply(exchange.id, message.verdict))
+        return http.json_response(await self._judged(reader, message.id, message.verdict, correction))
 
     async def history(self, request: Request) -> Response:
         """``GET /v1/history``."""
@@ -178,6 +178,21 @@ class Api:
     async def openapi(self, _request: Request) -> Response:
         """``GET /v1/openapi.json``."""
         return Response(msgspec.json.encode(describe()), media_type="application/json")
+
+    async def _correct(self, reader: Reader, exchange: str, text: str) -> messages.FeedbackReply:
+        return await self._judged(reader, exchange, "corrected", text)
+
+    async def _judged(
+        self, reader: Reader, exchange: str, verdict: messages.Verdict, correction: str | None
+    ) -> messages.FeedbackReply:
+        entry = Feedback(
+            given_at_ms=int(time.time() * 1000),
+            uid=reader.uid,
+            verdict=verdict,
+            correction=correction,
+            by_operator=reader.sees_all,
+        )
+        return await judge(self.store, self.inspect, reader, exchange, entry)
 
     def _reader(self, request: Request) -> Reader:
         peer = request.state.peer

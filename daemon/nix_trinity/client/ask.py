@@ -8,8 +8,8 @@ import time
 
 from nix_trinity.client.arguments import read_arguments
 from nix_trinity.client.piped import piped_text
-from nix_trinity.client.report import checked, decoded, exit_code_of, harmless, refusal_of, tell
-from nix_trinity.client.wire import Refusal, cut_short, request, stranger
+from nix_trinity.client.report import checked, decoded, events, exit_code_of, harmless, tell
+from nix_trinity.client.wire import Refusal, request, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ USAGE = """usage: ask-nix-guru [options] WORDS...
   --role ROLE      expert, empathy, coder or quick, instead of letting it be chosen
   --level LEVEL    beginner, intermediate or expert (else USER_LEVEL)
   -c, --continue   go on with your last session;  --session NAME  with a named one
+  --fresh          ask the model, also where a confirmed answer is known
   --no-log         keep nothing of this exchange
   --json           one JSON object at the end, also for errors
   --               what follows are words, even if they begin with -
@@ -54,7 +55,7 @@ def ask(given: list[str]) -> int:
 def _ask(given: list[str]) -> int:
     options, words = read_arguments(
         given,
-        flags=("--json", "--no-log", "--continue", "-c", "--help", "-h", "--version"),
+        flags=("--json", "--fresh", "--no-log", "--continue", "-c", "--help", "-h", "--version"),
         values=("--role", "--level", "--session"),
     )
     if "--help" in options or "-h" in options:
@@ -85,6 +86,8 @@ def _ask(given: list[str]) -> int:
         "stream": "--json" not in options,
         "local_time": time.strftime("%Y-%m-%dT%H:%M%z"),
     }
+    if "--fresh" in options:
+        message["fresh"] = True
     reply = request("POST", "/v1/ask", body=json.dumps(message, ensure_ascii=False).encode())
     try:
         if "--json" in options:
@@ -102,7 +105,7 @@ def _show(blocks: Iterator[bytes]) -> int:
     last = "\n"
     code = 0
     try:
-        for event in _events(blocks):
+        for event in events(blocks):
             kind = event.get("event")
             if kind == "text":
                 text = str(event.get("text", ""))
@@ -124,24 +127,6 @@ def _show(blocks: Iterator[bytes]) -> int:
     return code
 
 
-def _events(blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """The events as they come.
-
-    :raises Refusal: the stream says that it cannot go on, or breaks off.
-    """
-    # Lines are cut from bytes: a block may end in the middle of a character.
-    buffer = b""
-    for block in blocks:
-        buffer += block
-        *lines, buffer = buffer.split(b"\n")
-        for line in lines:
-            event = decoded(line)
-            if event.get("event") == "error":
-                raise refusal_of(event.get("error"))
-            yield event
-    raise cut_short()
-
-
 def _tell_about(event: dict[str, Any]) -> None:
     kind = event.get("event")
     dim = sys.stderr.isatty()
@@ -149,7 +134,7 @@ def _tell_about(event: dict[str, Any]) -> None:
         if kind == "queued":
             tell(f"waiting: position {event['position']}")
         elif kind == "started" and dim:
-            tell(f"{event['model']} ({event['role_reason']})", dim=True)
+            tell(f"{event['model'] or 'no model'} ({event['role_reason']})", dim=True)
         for notice in event.get("notices", ()):
             tell(f"note: {notice}")
         if kind == "ended":

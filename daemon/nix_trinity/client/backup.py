@@ -1,4 +1,4 @@
-"""A back-up: written beside its place, and put there whole or not at all."""
+"""A back-up or an export: written beside its place, and put there whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ def write_backup(target: str) -> None:
 
     :raises Refusal: ``target`` exists, be it only since a moment ago, or cannot be written; or the daemon refuses.
     """
+    write_download("back-up", "/v1/backup", target, accept="application/vnd.sqlite3")
+
+
+def write_download(what: str, path: str, target: str, *, accept: str) -> None:
+    """Write what the daemon has at ``path`` to ``target``; ``what`` says in errors what it is.
+
+    :raises Refusal: see :func:`write_backup`.
+    """
     if os.path.lexists(target):
         raise _taken(target)
-    reply = checked(request("GET", "/v1/backup", accept="application/vnd.sqlite3"))
+    reply = checked(request("GET", path, accept=accept))
     try:
         _write_whole(reply, target)
     except FileExistsError:
@@ -24,7 +32,7 @@ def write_backup(target: str) -> None:
     except OSError as error:
         raise Refusal(
             1,
-            f"The back-up cannot be written to {target}: {error.strerror}.",
+            f"The {what} cannot be written to {target}: {error.strerror}.",
             "Choose a place with room that is yours.",
         ) from None
     finally:

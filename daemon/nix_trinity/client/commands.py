@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 
 from nix_trinity.client.arguments import quoted, read_arguments
-from nix_trinity.client.report import checked, decoded, harmless
+from nix_trinity.client.report import checked, decoded, show_reply, tell
 from nix_trinity.client.wire import Refusal, request, stranger
 
 
 def status(given: list[str]) -> int:
     """``nix-trinity status``."""
     options, _ = read_arguments(given, flags=("--json",), most_words=0)
-    return _print("/v1/status", options)
+    show_reply("GET", "/v1/status", as_json="--json" in options)
+    return 0
 
 
 def history(given: list[str]) -> int:
@@ -21,7 +22,8 @@ def history(given: list[str]) -> int:
     query = [f"limit={quoted(options.get('--limit', '20'))}"]
     if "--session" in options:
         query.append(f"session={quoted(options['--session'])}")
-    return _print(f"/v1/history?{'&'.join(query)}", options)
+    show_reply("GET", f"/v1/history?{'&'.join(query)}", as_json="--json" in options)
+    return 0
 
 
 def options(given: list[str]) -> int:
@@ -29,13 +31,19 @@ def options(given: list[str]) -> int:
     chosen, words = read_arguments(given, flags=("--json",), values=("--limit",))
     if not " ".join(words).strip():
         raise Refusal(2, "Say what to search for.", "For example: nix-trinity options ssh", "question_empty")
-    return _print(f"/v1/options?q={quoted(' '.join(words))}&limit={quoted(chosen.get('--limit', '10'))}", chosen)
+    show_reply(
+        "GET",
+        f"/v1/options?q={quoted(' '.join(words))}&limit={quoted(chosen.get('--limit', '10'))}",
+        as_json="--json" in chosen,
+    )
+    return 0
 
 
 def show(given: list[str]) -> int:
     """``nix-trinity show``."""
     options, words = read_arguments(given, flags=("--json",), most_words=1)
-    return _print(_exchange_path(words[0] if words else ""), options)
+    show_reply("GET", _exchange_path(words[0] if words else ""), as_json="--json" in options)
+    return 0
 
 
 def good(given: list[str]) -> int:
@@ -93,13 +101,6 @@ def _exchange_path(exchange: str) -> str:
     return f"/v1/history/{quoted(exchange or 'last')}"
 
 
-def _print(path: str, options: dict[str, str]) -> int:
-    accept = "application/json" if "--json" in options else "text/plain"
-    text = checked(request("GET", path, accept=accept)).body().decode("utf-8", "replace")
-    sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
-    return 0
-
-
 def _judge(given: list[str], verdict: str) -> int:
     _, words = read_arguments(given, most_words=1)
     return _send_verdict({"id": words[0] if words else "", "verdict": verdict})
@@ -114,4 +115,6 @@ def _send_verdict(message: dict[str, str]) -> int:
         sys.stdout.write(f"Marked {reply['id']} as {reply['verdict']}.\n")
     except KeyError:
         raise stranger() from None
+    for notice in reply.get("notices") or ():
+        tell(f"note: {notice}")
     return 0

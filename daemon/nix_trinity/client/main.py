@@ -11,18 +11,40 @@ import os
 import sys
 
 USAGE = """usage: nix-trinity COMMAND
+Asking
   ask WORDS...           ask a question (also: ask-nix-guru)
   options WORDS... [--json]  search the options of this NixOS, without a model
-  good|bad [ID]          judge an answer, your last one by default
-  correct [ID] [--text T]  say what the answer should have been
   history [--limit N] [--session NAME] [--json]
   show [ID] [--json]     one exchange whole
   status [--json]        the daemon, its engine and models, and whether exchanges are kept
+Judging
+  good|bad [ID]          judge an answer, your last one by default
+  correct [ID] [--text T]  say what the answer should have been
   forget ID              remove an exchange for good
+  consent [yes|no]       whether models may learn from your exchanges
+Learning (operators)
+  review [--limit N] [--json | --accept ID | --reject ID | --edit ID [--text T]]
+                         what waits for your word before it is learned; keys on a terminal
+  build [--kind weekly|monthly|immediate|manual] [--role R]... [--force] [--reason T] [--json]
+                         build versions, evaluate them, and deploy those that are better
+  builds [--limit N] [--json]  what builds came to
+  versions [ROLE] [--json]  the versions: state, scores, why
+  diff OLDER NEWER [--json]  what was learned and dropped from one version to another
+  rollback ROLE [VERSION] [--json]  deploy an older version again, the previous one by default
+  prune [--dry-run] [--json]  remove old versions and exchanges, as configured
+  stats [--weeks N] [--json]  accuracy, speed, helpfulness, corrections
+  report [YYYY-MM] [--json]  write a month's report and show it
+Keeping
+  export FILE [--form exchanges|chat] [--all]  your exchanges as JSON lines, or everybody's (operators)
+  import FILE|FOLDER [--good-from SCORE] [--json]
+                         JSON lines, question|answer lines, or a folder with questions/ answers/ meta/
   backup FILE            copy the database (operators)
 Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
 """
 _COMMANDS = ("good", "bad", "correct", "history", "options", "show", "status", "forget", "backup")
+_LEARNING = (
+    "build", "builds", "versions", "diff", "rollback", "prune", "review", "stats", "report", "export", "import", "consent",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -91,20 +113,31 @@ def _run(given: list[str]) -> int:
         from nix_trinity.client.ask import ask
 
         return ask(rest)
-    if command in _COMMANDS:
+    if command in _COMMANDS or command in _LEARNING:
         if "--help" in rest or "-h" in rest:
             sys.stdout.write(USAGE)
             return 0
-        from nix_trinity.client import commands
-
-        run = getattr(commands, command)
-        code: int = run(rest)
-        return code
+        return _do(command, rest)
     from difflib import get_close_matches
 
     from nix_trinity.client.wire import Refusal
 
-    close = get_close_matches(command, (*_COMMANDS, "ask"), n=1)
+    close = get_close_matches(command, (*_COMMANDS, *_LEARNING, "ask"))
+    # The same letters in another order, as in statsu, are more likely a slip than one letter more.
+    close.sort(key=lambda one: sorted(one) != sorted(command))
     raise Refusal(
         2, f"There is no command {command!r}.", f"Did you mean {close[0]}?" if close else "See: nix-trinity --help"
     )
+
+
+def _do(command: str, rest: list[str]) -> int:
+    code: int
+    if command in _COMMANDS:
+        from nix_trinity.client import commands
+
+        code = getattr(commands, command)(rest)
+    else:
+        from nix_trinity.client import learning
+
+        code = getattr(learning, "take_in" if command == "import" else command)(rest)
+    return code

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from nix_trinity.client.wire import Refusal, Reply, stranger
+from nix_trinity.client.wire import Refusal, Reply, cut_short, request, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _EXIT_CODES = {
@@ -89,3 +90,31 @@ def checked(reply: Reply) -> Reply:
     if 200 <= reply.status < 300:
         return reply
     raise refusal_of(decoded(reply.body()).get("error"))
+
+
+def events(blocks: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The events of a stream as they come.
+
+    :raises Refusal: the stream says that it cannot go on, or breaks off.
+    """
+    # Lines are cut from bytes: a block may end in the middle of a character.
+    buffer = b""
+    for block in blocks:
+        buffer += block
+        *lines, buffer = buffer.split(b"\n")
+        for line in lines:
+            event = decoded(line)
+            if event.get("event") == "error":
+                raise refusal_of(event.get("error"))
+            yield event
+    raise cut_short()
+
+
+def show_reply(method: str, path: str, *, as_json: bool, body: bytes = b"") -> None:
+    """Ask, and write the reply as it is: JSON, or the daemon's own words.
+
+    :raises Refusal: see :func:`checked` and nix_trinity.client.wire.request.
+    """
+    accept = "application/json" if as_json else "text/plain"
+    text = checked(request(method, path, body=body, accept=accept)).body().decode("utf-8", "replace")
+    sys.stdout.write((harmless(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -22,7 +23,7 @@ from nix_trinity.engines.protocol import (
     ModelDetails,
     Usage,
 )
-from nix_trinity.errors import EngineProtocolError, EngineTimeoutError
+from nix_trinity.errors import EngineError, EngineProtocolError, EngineTimeoutError
 from nix_trinity.modelfile.render import render_modelfile
 
 # Until 0.5.5 /api/create took a Modelfile's text; since then it takes fields (ollama/ollama#8379).
@@ -141,6 +142,7 @@ class OllamaEngine:
                 "parameters": dict(request.parameters) or None,
                 "messages": [{"role": m.role, "content": m.content} for m in request.messages] or None,
                 "license": list(request.licenses) or None,
+                "adapters": await self._uploaded(request) or None,
             }
         body = {key: value for key, value in body.items() if value is not None}
         # The library's own create() knows no Modelfile text and no error line after an answer of 200.
@@ -157,6 +159,13 @@ class OllamaEngine:
                 "Look at its log: journalctl -u ollama -e",
             )
 
+    async def preload(self, model: str, num_ctx: int) -> None:
+        """See :class:`~nix_trinity.engines.protocol.Engine`."""
+        # A chat of no messages loads the model and says that it is done.
+        async with aclosing(self.chat(ChatRequest(model, (), num_ctx, max_tokens=1))) as parts:
+            async for _ in parts:
+                pass
+
     async def copy(self, source: str, destination: str) -> None:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         await self._within(
@@ -170,6 +179,22 @@ class OllamaEngine:
     async def close(self) -> None:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""
         await self._http.aclose()
+
+    async def _uploaded(self, request: CreateRequest) -> dict[str, str]:
+        """Give the server the adapters' files; returns their digests by name."""
+        digests: dict[str, str] = {}
+        for path in map(Path, request.adapters):
+            try:
+                digests[path.name] = await self._within(
+                    self._client.create_blob(path), self._deadlines.create, f"the upload of {path}", request.name
+                )
+            except OSError as error:
+                raise EngineError(
+                    f"The adapter {path} for {request.name} cannot be read: {error.strerror or error}.",
+                    "Give learning.adapters the path of a file that the daemon's user may read.",
+                    code="adapter_unreadable",
+                ) from error
+        return digests
 
     async def _call(
         self,

@@ -79,6 +79,7 @@ def as_modelfile(request: CreateRequest) -> Modelfile:
         parameters=tuple(parameters),
         template=request.template,
         system=request.system,
+        adapters=request.adapters,
         licenses=request.licenses,
         messages=tuple(Message(message.role, message.content) for message in request.messages),
     )

@@ -7,7 +7,8 @@ upstream, and ``num_ctx`` and ``keep_alive`` are the same in every call for one 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -91,6 +92,8 @@ class CreateRequest:
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     messages: tuple[ChatMessage, ...] = ()
     licenses: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
+    """Paths of LoRA adapters (GGUF) that the daemon may read. They and licenses are added to inherited ones."""
 
 
 class Engine(Protocol):
@@ -122,6 +125,10 @@ class Engine(Protocol):
         """Make a model; yields what the server says while it works."""
         ...
 
+    async def preload(self, model: str, num_ctx: int) -> None:
+        """Load a model with a context of ``num_ctx`` tokens, so that the next question need not wait for it."""
+        ...
+
     async def copy(self, source: str, destination: str) -> None:
         """Give a model a second name; no weights are copied."""
         ...
@@ -133,3 +140,11 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Let go of all connections."""
         ...
+
+
+EngineSource = Callable[[], Awaitable[Engine]]
+"""Gives the engine when it is needed."""
+
+
+class EngineLock(asyncio.Lock):
+    """Held by whoever makes, copies or deletes a model: the server's own create and delete share no lock."""

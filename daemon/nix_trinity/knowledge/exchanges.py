@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 import msgspec
 
+from nix_trinity.errors import NotFoundError, RequestError
+
 # No vowels, so no words; no 0/1/l/o, which are read for one another.
 _ALPHABET = "23456789bcdfghjkmnpqrstvwxyz"
 ID_LENGTH = 10
+_LAST_CHARACTER = "\U0010ffff"
 
 
 def new_id() -> str:
@@ -51,6 +55,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     options_release: str | None = None
     learnable: bool = True
     """False for what models must not be taught: a truncated prompt, or input that reads like orders to the model."""
+    option_types: str = "{}"
+    """JSON: the options that the answer names, with the types that they have, {"services.x.enable": "boolean"}."""
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +68,12 @@ class Feedback(msgspec.Struct, frozen=True, kw_only=True):
     correction: str | None = None
     by_operator: bool = False
     """Whether an operator judged: only what they accept is for everybody to draw on."""
+    option_types: str = "{}"
+    """JSON: the options that the correction names, with the types that they have."""
+    check_verdict: str | None = None
+    """What the check of the correction came to: verified, corrected, flagged or ungrounded."""
+    options_release: str | None = None
+    """The NixOS release by whose options it was checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,12 @@ _UPSERT = (
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
 
+_FEEDBACK_COLUMNS = tuple(field.name for field in msgspec.structs.fields(Feedback))
+_FEEDBACK_LIST = ", ".join(_FEEDBACK_COLUMNS)
+_ADD_FEEDBACK = (
+    f"INSERT INTO feedback (exchange_id, {_FEEDBACK_LIST}) VALUES (?, {', '.join('?' * len(_FEEDBACK_COLUMNS))})"  # noqa: S608
+)
+
 
 def put_exchange(connection: apsw.Connection, exchange: Exchange) -> None:
     """Write the row, new or anew."""
@@ -98,9 +116,29 @@ def close_interrupted(connection: apsw.Connection) -> int:
 def find_exchange(connection: apsw.Connection, reader: Reader, prefix: str) -> list[Exchange]:
     """The exchanges that the reader may see and whose id starts with ``prefix``; the reader's last for ''."""
     if not prefix:
-        return _select(connection, "uid = ? AND outcome <> 'running'", (reader.uid,), limit=1)
+        # What was imported was asked elsewhere: it is not what a person means by their last one.
+        asked_here = "uid = ? AND outcome <> 'running' AND interface <> 'import'"
+        return _select(connection, asked_here, (reader.uid,), limit=1)
     condition, values = reader.condition()
-    return _select(connection, f"{condition} AND substr(id, 1, ?) = ?", (*values, len(prefix), prefix), limit=2)
+    # The two ends let SQLite look in the primary key. No character comes after the one that is added.
+    condition = f"{condition} AND id >= ? AND id < ? AND substr(id, 1, ?) = ?"
+    return _select(connection, condition, (*values, prefix, prefix + _LAST_CHARACTER, len(prefix), prefix), limit=2)
+
+
+def the_one(found: Sequence[Exchange], prefix: str) -> Exchange:
+    """The only one of ``found``, which :func:`find_exchange` returned for ``prefix``.
+
+    :raises NotFoundError: there is none.
+    :raises RequestError: ``ambiguous_id``, there are more.
+    """
+    if not found:
+        what = f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
+        raise NotFoundError(what, "List yours with: nix-trinity history")
+    if len(found) > 1:
+        raise RequestError(
+            f"More than one exchange starts with {prefix!r}.", "Give more of its id.", code="ambiguous_id"
+        )
+    return found[0]
 
 
 def list_exchanges(
@@ -120,8 +158,8 @@ def session_history(connection: apsw.Connection, uid: int, session: str, *, limi
 
 
 def last_session(connection: apsw.Connection, uid: int) -> str | None:
-    """The session of the person's newest exchange."""
-    rows = _select(connection, "uid = ?", (uid,), limit=1)
+    """The session of the newest exchange that the person asked here."""
+    rows = _select(connection, "uid = ? AND interface <> 'import'", (uid,), limit=1)
     return rows[0].session if rows else None
 
 
@@ -132,36 +170,30 @@ def delete_exchange(connection: apsw.Connection, exchange_id: str) -> None:
 
 def put_feedback(connection: apsw.Connection, exchange_id: str, feedback: Feedback) -> None:
     """Add what a person thinks; the newest verdict of a person is the one that counts."""
-    connection.execute(
-        "INSERT INTO feedback (exchange_id, given_at_ms, uid, verdict, correction, by_operator)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            exchange_id,
-            feedback.given_at_ms,
-            feedback.uid,
-            feedback.verdict,
-            feedback.correction,
-            feedback.by_operator,
-        ),
-    )
+    connection.execute(_ADD_FEEDBACK, (exchange_id, *msgspec.structs.astuple(feedback)))
 
 
 def feedback_on(connection: apsw.Connection, exchange_id: str) -> list[Feedback]:
     """All feedback on an exchange, oldest first."""
     rows = connection.execute(
-        "SELECT given_at_ms, uid, verdict, correction, by_operator FROM feedback WHERE exchange_id = ? ORDER BY id",
+        f"SELECT {_FEEDBACK_LIST} FROM feedback WHERE exchange_id = ? ORDER BY id",  # noqa: S608
         (exchange_id,),
     )
-    return [
-        Feedback(
-            given_at_ms=int(at),
-            uid=int(uid),
-            verdict=str(verdict),
-            correction=correction,
-            by_operator=bool(by_operator),
-        )
-        for at, uid, verdict, correction, by_operator in rows
-    ]
+    return [msgspec.convert(dict(zip(_FEEDBACK_COLUMNS, row, strict=True)), Feedback, strict=False) for row in rows]
+
+
+def existing(connection: apsw.Connection, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are exchanges'."""
+    found = connection.execute(
+        "SELECT id FROM exchanges WHERE id IN (SELECT value FROM json_each(?))", (msgspec.json.encode(ids).decode(),)
+    )
+    return {str(identifier) for (identifier,) in found}
+
+
+def has_words(connection: apsw.Connection, exchange_id: str) -> bool:
+    """Whether anybody ever judged or reviewed the exchange."""
+    said = "SELECT EXISTS (SELECT 1 FROM {} WHERE exchange_id = ?)"
+    return any(connection.execute(said.format(table), (exchange_id,)).get for table in ("feedback", "reviews"))
 
 
 def count_exchanges(connection: apsw.Connection) -> int:

@@ -36,10 +36,16 @@ class Past:
     answer: str
     options_release: str | None
     """The NixOS release whose options the answer was given by."""
+    option_types: str = "{}"
+    """JSON: the options that the answer names, with the types that they had."""
+    accepted_at_ms: int = 0
+    """When the word that counts was said, in Unix milliseconds."""
+    by_operator: bool = False
+    """Whether an operator accepted it, so that it is for everybody."""
 
 
 def refresh(connection: apsw.Connection, exchange_id: str) -> None:
-    """Bring the index up to date with one exchange and the verdicts on it."""
+    """Bring the index up to date with one exchange and the verdicts, the review and the renewal of it."""
     connection.execute("DELETE FROM past_answers WHERE exchange_id = ?", (exchange_id,))
     row = connection.execute(
         "SELECT question, uid, by_operator FROM accepted_exchanges WHERE id = ?", (exchange_id,)
@@ -95,13 +101,14 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
             break
         # The index only proposes: acceptance, and whose it is, are looked up where they are kept.
         row = connection.execute(
-            "SELECT a.id, a.question, a.answer, a.options_release"
+            "SELECT a.id, a.question, a.answer, a.options_release, a.option_types, a.accepted_at_ms, a.by_operator"
             " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
             " WHERE p.id = ? AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?",
             (number, uid, _LONGEST_ANSWER),
         ).fetchone()
         if row is not None:
-            found.append(Past(*row))
+            identifier, question, answer, release, types, at, by_operator = row
+            found.append(Past(identifier, question, answer, release, types, at, bool(by_operator)))
     return found
 
 

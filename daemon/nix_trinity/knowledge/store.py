@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from nix_trinity.errors import NotFoundError, RequestError, StorageError
+from nix_trinity.errors import StorageError
 from nix_trinity.knowledge import exchanges as rows
 from nix_trinity.knowledge import past_answers
 from nix_trinity.knowledge.database import Database
@@ -76,7 +76,7 @@ class KnowledgeStore:
         """
 
         def work(connection: apsw.Connection) -> tuple[Exchange, list[Feedback]]:
-            exchange = _the_one(rows.find_exchange(connection, reader, prefix), prefix)
+            exchange = rows.the_one(rows.find_exchange(connection, reader, prefix), prefix)
             return exchange, rows.feedback_on(connection, exchange.id)
 
         return await self._database.run(work)
@@ -131,7 +131,7 @@ class KnowledgeStore:
         clean = msgspec.structs.replace(feedback, correction=correction)
 
         def work(connection: apsw.Connection) -> Exchange:
-            exchange = _the_one(rows.find_exchange(connection, reader, prefix), prefix)
+            exchange = rows.the_one(rows.find_exchange(connection, reader, prefix), prefix)
             rows.put_feedback(connection, exchange.id, clean)
             past_answers.refresh(connection, exchange.id)
             return exchange
@@ -146,9 +146,9 @@ class KnowledgeStore:
         """
 
         def work(connection: apsw.Connection) -> str:
-            exchange = _the_one(rows.find_exchange(connection, reader, prefix), prefix)
-            # Without a verdict it was never accepted, and so never in the index.
-            may_be_indexed = bool(rows.feedback_on(connection, exchange.id))
+            exchange = rows.the_one(rows.find_exchange(connection, reader, prefix), prefix)
+            # Without anybody's word it was never accepted, and so never in the index.
+            may_be_indexed = rows.has_words(connection, exchange.id)
             rows.delete_exchange(connection, exchange.id)
             if may_be_indexed:
                 past_answers.make_anew(connection)
@@ -227,14 +227,3 @@ def _redacted(exchange: Exchange) -> Exchange:
         attachment=redact(exchange.attachment).text,
         answer=redact(exchange.answer).text,
     )
-
-
-def _the_one(found: list[Exchange], prefix: str) -> Exchange:
-    if not found:
-        what = f"There is no exchange {prefix!r} of yours." if prefix else "There is no exchange of yours yet."
-        raise NotFoundError(what, "List yours with: nix-trinity history")
-    if len(found) > 1:
-        raise RequestError(
-            f"More than one exchange starts with {prefix!r}.", "Give more of its id.", code="ambiguous_id"
-        )
-    return found[0]

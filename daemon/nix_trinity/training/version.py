@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from nix_trinity.catalogue import ROLES
+from nix_trinity.engines.protocol import ChatMessage, ParameterValue
 from nix_trinity.knowledge.learning import BuildKind
 
 VersionState = Literal["candidate", "deployed", "previous", "retired", "rejected"]
@@ -26,23 +30,23 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
     kind: Literal["corrected", "confirmed"]
     topic: str
-    judged_by: int | None
+    judged_by: int | None = None
     by_operator: bool
     judged_at_ms: int
-    options_release: str | None
+    options_release: str | None = None
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """What an evaluation came to, as shares of its questions; times are medians."""
 
     questions: int
-    right_option: float | None
+    right_option: float | None = None
     valid: float
     """No invented option, code that parses, no forbidden advice."""
-    facts: float | None
-    corrections: float | None
-    first_token_ms: float | None
-    tokens_per_second: float | None
+    facts: float | None = None
+    corrections: float | None = None
+    first_token_ms: float | None = None
+    tokens_per_second: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +87,32 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def example_ids(self) -> tuple[str, ...]:
         """The exchanges that its learned examples come from, in order."""
         return tuple(one.id for one in self.learned)
+
+
+def content_hash(
+    *,
+    weights: str,
+    system: str,
+    template: str,
+    parameters: Mapping[str, ParameterValue],
+    messages: Sequence[ChatMessage],
+    adapter: str | None,
+    num_ctx: int,
+) -> str:
+    """SHA-256 (hexadecimal) of all that a version is made of; equal exactly when the same model would come of it.
+
+    ``weights`` and ``adapter`` are what the engine or the file's content knows them by, not their names.
+    """
+    parts = {
+        "weights": weights,
+        "system": system,
+        "template": template,
+        "parameters": dict(parameters),
+        "messages": [[message.role, message.content] for message in messages],
+        "adapter": adapter,
+        "num_ctx": num_ctx,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def role_of(name: str) -> str | None:

@@ -17,7 +17,8 @@ _HEADING_END = re.compile(r"(?:^|\s)#+$")
 _HEADING_ID = re.compile(r"\{#([\w.:-]+)[^}]*\}")
 _ROLE = re.compile(r"\{(?:option|command|file|env|var|manpage|application|program|term|keycap|ref)\}`([^`]*)`")
 _SPAN_ID = re.compile(r"(`[^`\n]*`)|(?:\[\])?\{[#.][^}\n]{1,200}\}")
-_OPTION_LINK = re.compile(r"\[([^\]\n]{0,200})\]\(#opt-([^)\s]{1,300})\)")
+_OPTION_LINK = re.compile(r"\[([^\]\n]{0,200})\]\((?:options?\.html)?#opt-([^)\s]{1,300})\)")
+_COMMENT = re.compile(r"<!--(?:(?!-->).){0,2000}-->", re.DOTALL)
 _LINK_PLACEHOLDER = re.compile(r"(?<=\.)_([a-z][\w-]*)_(?=\.|$)")
 _ADMONITION = re.compile(r"^:{3,}.*$", re.MULTILINE)
 _INCLUDE = re.compile(r"^```\{=include=\}.*\n(?:(?!```).*\n)*```[ \t]*$", re.MULTILINE)
@@ -47,7 +48,7 @@ def sections(text: str) -> list[Section]:
 
 def plain(text: str) -> str:
     """``text`` without the dialect's marks; what stands in code is left alone."""
-    if not any(mark in text for mark in ("{", ":::", "(#opt-")):
+    if not any(mark in text for mark in ("{", ":::", "#opt-", "<!--")):
         return text
     if "```" not in text and "~~~" not in text:
         return _plain_prose(text)
@@ -96,7 +97,7 @@ def _with_fences(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _plain_prose(text: str) -> str:
-    linked = _OPTION_LINK.sub(_option_link, _ROLE.sub(r"`\1`", text))
+    linked = _OPTION_LINK.sub(_option_link, _ROLE.sub(r"`\1`", _COMMENT.sub("", text)))
     return _ADMONITION.sub("", _SPAN_ID.sub(lambda found: found[1] or "", linked))
 
 

@@ -176,6 +176,13 @@ class IndexReader:
         ).fetchone()
         return row[0] if row is not None else None
 
+    def stamp(self) -> str:
+        """What all lists of options are known by: it changes exactly when one of them does."""
+        rows = self._connection.execute(
+            "SELECT origin, digest FROM sources WHERE kind = 'options' ORDER BY origin, path"
+        )
+        return " ".join(f"{origin}={digest}" for origin, digest in rows)
+
     def _upper_options(self) -> frozenset[int]:
         if self._upper is None:
             rows = self._connection.execute("SELECT id FROM options WHERE depth <= ?", (_UPPER_DEPTH,))

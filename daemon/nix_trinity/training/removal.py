@@ -1,0 +1,91 @@
+"""What retention removes: versions, old exchanges, and the traces of what was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from nix_trinity.config_sections import RetentionSection
+from nix_trinity.engines.protocol import EngineLock, EngineSource
+from nix_trinity.knowledge.database import Database
+from nix_trinity.knowledge.housekeeping import Removed, remove_old
+from nix_trinity.knowledge.learning_store import LearningStore
+from nix_trinity.training.learning import Pruned
+from nix_trinity.training.pruning import prune, purge
+from nix_trinity.training.versions import Versions
+
+
+class Removal:
+    """Applies the rules of ``[retention]``."""
+
+    def __init__(
+        self,
+        engine: EngineSource,
+        versions: Versions,
+        store: LearningStore,
+        database: Database,
+        *,
+        policy: RetentionSection,
+        lock: EngineLock,
+        free_bytes: Callable[[], int],
+        now_ms: Callable[[], int],
+        building: Callable[[], bool],
+    ) -> None:
+        """``building`` says whether a build is at work: its candidate is none of retention's business."""
+        self._engine = engine
+        self._versions = versions
+        self._store = store
+        self._database = database
+        self._policy = policy
+        self._lock = lock
+        self._free_bytes = free_bytes
+        self._now_ms = now_ms
+        self._building = building
+
+    async def prune(self, dry_run: bool) -> Pruned:
+        """Remove the versions and exchanges that no rule keeps..
+
+        :raises StorageError: knowledge.db or a manifest cannot be written.
+        """
+        if not dry_run:
+            await self.purge_forgotten()
+        removed = await self._old_exchanges(dry_run)
+        engine = await self._engine()
+        candidates = {one.name for one in self._versions.load_all() if one.state == "candidate"}
+        pruned = await prune(
+            engine,
+            self._versions,
+            self._policy,
+            lock=self._lock,
+            now_ms=self._now_ms(),
+            dry_run=dry_run,
+            free_bytes=self._free_bytes,
+            running=candidates if self._building() else (),
+        )
+        return msgspec.structs.replace(
+            pruned, exchanges=removed.exchanges, freed_bytes=pruned.freed_bytes + removed.freed_bytes
+        )
+
+    async def purge_forgotten(self) -> None:
+        """Take exchanges that were deleted out of all versions but the deployed ones.
+
+        :raises StorageError: a manifest cannot be written.
+        """
+        learned = {one for manifest in self._versions.load_all() for one in manifest.example_ids}
+        gone = learned - await self._store.existing(sorted(learned))
+        if gone:
+            await purge(await self._engine(), self._versions, gone, lock=self._lock)
+
+    async def _old_exchanges(self, dry_run: bool) -> Removed:
+        used = {one for manifest in self._versions.load_all() for one in manifest.example_ids}
+        return await self._database.run_outside_transaction(
+            lambda connection: remove_old(
+                connection,
+                days=self._policy.exchange_days,
+                megabytes=self._policy.exchange_megabytes,
+                now_ms=self._now_ms(),
+                dry_run=dry_run,
+                used=used,
+            )
+        )

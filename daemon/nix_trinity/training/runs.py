@@ -1,0 +1,150 @@
+"""Builds as they run: one at a time, each with its row, and apart from the connection that asked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+
+from nix_trinity.errors import BusyError, InternalError, TrinityError
+from nix_trinity.knowledge.exchanges import new_id
+from nix_trinity.knowledge.learning import Build, BuildKind, BuildState
+from nix_trinity.knowledge.learning_store import LearningStore
+from nix_trinity.training.progress import BuildEnded, BuildEvent, BuildStarted, RoleResult
+from nix_trinity.training.schedule import due
+
+_RETRY_SECONDS = 60
+_COUNTS_AS = {"weekly": ("weekly", "monthly"), "monthly": ("monthly",)}
+
+_log = structlog.get_logger("training")
+
+Work = Callable[[Build, Callable[[BuildEvent], None]], Awaitable[Sequence[RoleResult]]]
+
+
+class BuildRuns:
+    """Starts builds and tells what they do to whoever listens."""
+
+    def __init__(
+        self,
+        store: LearningStore,
+        work: Work,
+        *,
+        holding: Callable[[], Awaitable[str | None]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._work = work
+        self._holding = holding
+        self._now_ms = now_ms
+        self._running: Build | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> Build | None:
+        """The build that is at work."""
+        return self._running
+
+    async def start(
+        self, kind: BuildKind, roles: Sequence[str], *, force: bool, reason: str
+    ) -> AsyncGenerator[BuildEvent, None]:
+        """Start a build and tell its events. It goes on when nobody listens any more.
+
+        :raises BusyError: another one is running.
+        :raises TrinityError: why it failed.
+        """
+        if self._running is not None:
+            raise BusyError(
+                f"The {self._running.kind} build {self._running.id} is running; two at once would disturb each other.",
+                "Follow it with: nix-trinity builds",
+                retry_after_seconds=_RETRY_SECONDS,
+            )
+        build = Build(
+            id=new_id(), kind=kind, state="running", roles=tuple(roles), reason=reason, started_at_ms=self._now_ms()
+        )
+        self._running = build
+        events: asyncio.Queue[BuildEvent | TrinityError | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._run(build, events.put_nowait, force=force), name=f"build {build.id}")
+        self._task.add_done_callback(lambda _: events.put_nowait(None))
+        while (event := await events.get()) is not None:
+            if isinstance(event, TrinityError):
+                raise event
+            yield event
+
+    async def stop(self) -> None:
+        """End the build that is at work, and wait until its row says so."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self, build: Build, tell: Callable[[BuildEvent | TrinityError], None], *, force: bool) -> None:
+        structlog.contextvars.bind_contextvars(build=build.id)
+        began = time.monotonic()
+        try:
+            put_off = "" if force else await self._put_off(build)
+            if put_off:
+                ended = BuildEnded(build.id, "put_off", put_off, 0.0)
+                _log.info("build put off", kind=build.kind, why=put_off)
+                tell(ended)
+                return
+            await self._store.begin_build(build)
+            tell(BuildStarted(build.id, build.kind, build.roles, build.reason))
+            _log.info("build began", kind=build.kind, roles=build.roles, reason=build.reason)
+            results = await self._work(build, tell)
+            state = _state(results)
+            why = "; ".join(f"{one.role}: {one.result}" for one in results)
+            await self._end(build, state, results)
+            _log.info("build ended", state=state, results=why)
+            tell(BuildEnded(build.id, state, why, round(time.monotonic() - began, 1)))
+        except asyncio.CancelledError:
+            await asyncio.shield(
+                self._end(build, "failed", (), "interrupted", "The daemon was stopped while it was building.")
+            )
+            raise
+        except TrinityError as error:
+            await self._end(build, "failed", (), error.stable_code, f"{error.message} {error.hint}")
+            _log.warning("build failed", code=error.stable_code, error=error.message)
+            tell(error)
+        except Exception as error:
+            _log.exception("build failed")
+            await self._end(build, "failed", (), "internal", repr(error))
+            tell(InternalError("The build failed by a fault of NixTrinity's own.", "See: journalctl -u nix-trinity -e"))
+        finally:
+            self._running = None
+
+    async def _put_off(self, build: Build) -> str:
+        """Why it does not run now; '' when it does."""
+        if build.kind in _COUNTS_AS:
+            last = await self._store.last_success(_COUNTS_AS[build.kind])
+            not_due = due(build.kind, last, self._now_ms())
+            if not_due:
+                return not_due
+        return await self._holding() or "" if build.kind != "manual" else ""
+
+    async def _end(
+        self,
+        build: Build,
+        state: BuildState,
+        results: Sequence[RoleResult],
+        code: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        await self._store.end_build(
+            msgspec.structs.replace(
+                build,
+                state=state,
+                results=msgspec.json.encode(list(results)).decode(),
+                error_code=code,
+                error=error,
+                ended_at_ms=self._now_ms(),
+            )
+        )
+
+
+def _state(results: Sequence[RoleResult]) -> BuildState:
+    became = {one.result for one in results}
+    if became <= {"nothing_new"}:
+        return "nothing_new"
+    return "failed" if became == {"failed"} else "done"

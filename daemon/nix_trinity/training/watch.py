@@ -1,0 +1,122 @@
+"""Watch for what is too big to wait for the next timer, and have a build started at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+import structlog
+
+from nix_trinity.config_sections import LearningSection
+from nix_trinity.errors import TrinityError
+from nix_trinity.knowledge.learning_store import LearningStore
+from nix_trinity.training.line import CorpusPort
+from nix_trinity.training.progress import BuildEvent
+from nix_trinity.training.triggers import TriggerFacts, reasons
+from nix_trinity.training.versions import Versions
+
+_BETWEEN_LOOKS_SECONDS = 600.0
+# After a build that was started at once, whatever became of it, the next one waits so long.
+_BETWEEN_BUILDS_MS = 3_600_000
+_ASKED_FOR = "immediate_asked_at_ms"
+_RELEASE = "built_for_release"
+
+_log = structlog.get_logger("training")
+
+
+class Watch:
+    """Looks now and then, and whenever it is told that something happened."""
+
+    def __init__(
+        self,
+        *,
+        store: LearningStore,
+        corpus: CorpusPort,
+        versions: Versions,
+        settings: LearningSection,
+        build: Callable[[str], AsyncGenerator[BuildEvent, None]],
+        start_unit: Callable[[str], Awaitable[None]] | None,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """``build`` starts a build by the daemon itself, ``start_unit`` a systemd unit (None: there is no bus)."""
+        self._store = store
+        self._corpus = corpus
+        self._versions = versions
+        self._settings = settings
+        self._build = build
+        self._start_unit = start_unit
+        self._now_ms = now_ms
+        self._happened = asyncio.Event()
+
+    def something_happened(self) -> None:
+        """Look soon: a verdict, a correction or a removal may be what was missing."""
+        self._happened.set()
+
+    async def run(self) -> None:
+        """Look until cancelled; what fails is logged and tried again at the next look."""
+        while True:
+            try:
+                await self._look()
+            except TrinityError as error:
+                _log.warning("cannot tell whether a build is needed", code=error.stable_code, error=error.message)
+            try:
+                async with asyncio.timeout(_BETWEEN_LOOKS_SECONDS):
+                    await self._happened.wait()
+            except TimeoutError:
+                continue
+            self._happened.clear()
+
+    async def reasons(self) -> list[str]:
+        """What speaks for a build at once, in words; none when it can wait.
+
+        :raises TrinityError: knowledge.db or the index cannot be read.
+        """
+        last = await self._store.last_build_started() or 0
+        since = await self._store.since(last)
+        _, release = await self._corpus.stamp()
+        known = await self._store.fact(_RELEASE)
+        learned = {
+            one
+            for manifest in self._versions.load_all()
+            if manifest.state == "deployed"
+            for one in manifest.example_ids
+        }
+        facts = TriggerFacts(
+            release=release,
+            built_for=known if known is not None else release,
+            corrections=since.corrections,
+            bad=since.bad,
+            unanswered=[question for _, question in since.unanswered],
+            forgotten=len(learned - await self._store.existing(sorted(learned))),
+        )
+        if known is None and release is not None:
+            await self._store.set_fact(_RELEASE, release)
+        return reasons(facts, self._settings)
+
+    async def built(self) -> None:
+        """Take down for which release was built last."""
+        _, release = await self._corpus.stamp()
+        if release is not None:
+            await self._store.set_fact(_RELEASE, release)
+
+    async def _look(self) -> None:
+        asked_at = int(await self._store.fact(_ASKED_FOR) or 0)
+        if 0 <= self._now_ms() - asked_at < _BETWEEN_BUILDS_MS:
+            return
+        why = await self.reasons()
+        if not why:
+            return
+        await self._store.set_fact(_ASKED_FOR, str(self._now_ms()))
+        reason = "; ".join(why)
+        _log.info("a build is needed at once", reason=reason)
+        if self._settings.immediate_unit and self._start_unit is not None:
+            try:
+                await self._start_unit(self._settings.immediate_unit)
+            except TrinityError as error:
+                _log.warning(
+                    "the unit was not started; building here", unit=self._settings.immediate_unit, error=error.message
+                )
+            else:
+                return
+        async for _ in self._build(reason):
+            pass
