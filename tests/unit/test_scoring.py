@@ -36,6 +36,7 @@ def trial(text: str, *names: str) -> Trial:
         "Do not use apt; run nix-env -iA nixos.git instead.",
         "Don't edit the file, just run nix-env -iA nixos.git.",
         "Run nix-env -iA nixos.git if it is not installed.",
+        "When it is not there yet, nix-env -iA nixos.git brings it.",
         "Run nix-env -iA nixos.git so that you do not need root.",
         "Avoid apt.\n\nRun this:\n\n```sh\nnix-env -iA nixos.git\n```",
         "```sh\n# do not forget this\n\nnix-env -iA nixos.git\n```",
