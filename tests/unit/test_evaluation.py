@@ -99,13 +99,16 @@ def test_a_candidate_that_answers_more_is_better() -> None:
     assert (report.scores.right_option, report.deployed_scores.right_option) == (1.0, 0.0)
     assert report.validity == (1.0, 1.0)
     assert (report.scores.questions, report.scores.first_token_ms) == (11, 100.0)
-    assert progress == [(done, 11) for done in range(12)]
+    assert progress == [(done, 22) for done in range(23)]
 
 
 def test_both_answer_each_question_in_turn() -> None:
     _, pipeline, _ = evaluated(lambda *_: RIGHT)
-    assert [model for model, _ in pipeline.asked[:6]] == [NEW, OLD, OLD, NEW, NEW, OLD]
-    assert all(pipeline.asked[at][1] == pipeline.asked[at + 1][1] for at in range(0, 20, 2))
+    # Eight of one, the same eight of the other; then the other begins.
+    assert [model for model, _ in pipeline.asked] == [NEW] * 8 + [OLD] * 8 + [OLD] * 2 + [NEW] * 2
+    asked = [question for _, question in pipeline.asked]
+    assert asked[:8] == asked[8:16]
+    assert asked[16:18] == asked[18:]
 
 
 def test_corrections_are_counted_apart() -> None:

@@ -20,32 +20,30 @@ SAME = (0.9, 0.9)
 
 
 @pytest.mark.parametrize(
-    ("comparison", "validity", "carried", "forgotten", "deploy", "says"),
+    ("comparison", "validity", "carried", "deploy", "says"),
     [
-        pytest.param(BETTER, SAME, 0, False, True, "better", id="better"),
-        pytest.param(BETTER, (0.95, 0.9), 0, False, True, "better", id="better and more valid"),
-        pytest.param(BETTER, (0.89, 0.9), 9, False, False, "valid", id="better, but less valid"),
-        pytest.param(BETTER, (0.89, 0.9), 9, True, False, "valid", id="forgotten, but less valid"),
-        pytest.param(WORSE, SAME, 5, False, False, "worse", id="worse, with corrections"),
-        pytest.param(WORSE, SAME, 0, True, True, "deleted", id="worse, but something was forgotten"),
-        pytest.param(EVEN, SAME, 0, False, False, "not enough evidence", id="even"),
-        pytest.param(EVEN, SAME, 1, False, True, "a correction", id="even, with a correction"),
-        pytest.param(SLIGHTLY_LESS, SAME, 2, False, True, "2 corrections", id="hardly less, with corrections"),
-        pytest.param(TOO_MUCH_LESS, SAME, 2, False, False, "loses too much", id="less, with corrections"),
-        pytest.param(FEW_BUT_WORSE, SAME, 2, False, False, "worse", id="few questions, all of them worse"),
-        pytest.param(NOTHING, SAME, 3, True, False, "nothing is known", id="nothing was compared"),
+        pytest.param(BETTER, SAME, 0, True, "better", id="better"),
+        pytest.param(BETTER, (0.95, 0.9), 0, True, "better", id="better and more valid"),
+        pytest.param(BETTER, (0.89, 0.9), 9, False, "valid", id="better, but less valid"),
+        pytest.param(WORSE, SAME, 5, False, "worse", id="worse, with corrections"),
+        pytest.param(EVEN, SAME, 0, False, "not enough evidence", id="even"),
+        pytest.param(EVEN, SAME, 1, True, "a correction", id="even, with a correction"),
+        pytest.param(SLIGHTLY_LESS, SAME, 2, True, "2 corrections", id="hardly less, with corrections"),
+        pytest.param(TOO_MUCH_LESS, SAME, 2, False, "loses too much", id="less, with corrections"),
+        pytest.param(FEW_BUT_WORSE, SAME, 2, False, "worse", id="few questions, all of them worse"),
+        pytest.param(NOTHING, SAME, 3, False, "nothing is known", id="nothing was compared"),
     ],
 )
 def test_the_rules(
-    comparison: Comparison, validity: tuple[float, float], carried: int, forgotten: bool, deploy: bool, says: str
+    comparison: Comparison, validity: tuple[float, float], carried: int, deploy: bool, says: str
 ) -> None:
-    verdict = decide(comparison, validity=validity, carried=carried, forgotten=forgotten)
+    verdict = decide(comparison, validity=validity, carried=carried)
     assert verdict.deploy is deploy
     assert says in verdict.why
 
 
 def test_a_first_version_is_measured_against_the_plain_model_and_told_so() -> None:
-    verdict = decide(EVEN, validity=SAME, carried=0, forgotten=False, first=True)
+    verdict = decide(EVEN, validity=SAME, carried=0, first=True)
     assert not verdict.deploy
     assert "without learned examples" in verdict.why
     assert "deployed version" not in verdict.why
@@ -56,12 +54,11 @@ def test_a_first_version_is_measured_against_the_plain_model_and_told_so() -> No
     st.integers(0, 100),
     st.integers(1, 500),
     st.booleans(),
-    st.booleans(),
     st.sampled_from(["better", "worse", "not_enough_evidence"]),
 )
 def test_fewer_valid_answers_are_never_deployed(
-    mean: float, carried: int, n: int, forgotten: bool, first: bool, judgement: Judgement
+    mean: float, carried: int, n: int, first: bool, judgement: Judgement
 ) -> None:
     comparison = Comparison(mean, mean, mean, n, judgement)
-    verdict = decide(comparison, validity=(0.49, 0.5), carried=carried, forgotten=forgotten, first=first)
+    verdict = decide(comparison, validity=(0.49, 0.5), carried=carried, first=first)
     assert not verdict.deploy

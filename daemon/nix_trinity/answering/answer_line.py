@@ -114,7 +114,7 @@ class AnswerLine:
         self.main = await self._generation(task)
         wrong: Checked | None = None
         async with aclosing(generate(self.main)) as stream:
-            async for text, found_wrong in self._released(stream, may_repair=True):
+            async for text, found_wrong in self._released(self.main, stream, may_repair=True):
                 if text:
                     yield text
                 wrong = found_wrong
@@ -168,7 +168,7 @@ class AnswerLine:
         began = False
         try:
             async with aclosing(generate(generation)) as stream:
-                async for text, _ in self._released(stream, may_repair=False):
+                async for text, _ in self._released(generation, stream, may_repair=False):
                     began = began or bool(text)
                     yield text
         except EngineError as error:
@@ -184,7 +184,7 @@ class AnswerLine:
             yield self.check.released_anyway(wrong)
 
     async def _released(
-        self, stream: AsyncIterator[str], *, may_repair: bool
+        self, generation: Generation, stream: AsyncIterator[str], *, may_repair: bool
     ) -> AsyncGenerator[tuple[str, Checked | None], None]:
         """Checked text as it comes; ends at the first thing that is wrong where a repair may follow."""
         async for piece in stream:
@@ -196,7 +196,8 @@ class AnswerLine:
             if release.wrong is not None or release.stuck:
                 self.stuck = release.stuck
                 return
-        release = await self.check.finish(may_repair=may_repair)
+        cut = generation.usage is not None and generation.usage.finish_reason == "length"
+        release = await self.check.finish(may_repair=may_repair, cut=cut)
         for text in release.texts:
             yield text, None
         if release.wrong is not None:

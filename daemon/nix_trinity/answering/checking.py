@@ -54,9 +54,14 @@ class AnswerCheck:
             return Release((piece,))
         return await self._look_at(self._segmenter.feed(piece), may_repair=may_repair)
 
-    async def finish(self, *, may_repair: bool) -> Release:
-        """Look at what is left when the model has ended."""
-        return await self._look_at(self._segmenter.flush(), may_repair=may_repair)
+    async def finish(self, *, may_repair: bool, cut: bool = False) -> Release:
+        """Look at what is left when the model has ended.
+
+        ``cut``: it ran into its token limit, so that the last sentence or block is half of one. When that does not
+        check out it is left out: half a name is no name that somebody invented.
+        """
+        release = await self._look_at(self._segmenter.flush(), may_repair=may_repair or cut)
+        return Release(release.texts, stuck=release.stuck) if cut else release
 
     def told(self, task: str) -> None:
         """Take down what the model is told to do: a small one says it back, which is an answer to nobody."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from nix_trinity.config import Config
 from nix_trinity.engines.protocol import Engine, EngineLock
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.database import Database
+from nix_trinity.knowledge.learning import Build
 from nix_trinity.knowledge.learning_store import LearningStore
 from nix_trinity.roles import RoleSpec
 from nix_trinity.training.analysis import Analysis
@@ -23,7 +24,7 @@ from nix_trinity.training.deployment import Deployment
 from nix_trinity.training.evaluation import Evaluation
 from nix_trinity.training.line import Clock, LearnLine
 from nix_trinity.training.ports import Inspector, Pipeline
-from nix_trinity.training.progress import BuildEvent
+from nix_trinity.training.progress import BuildEvent, RoleResult
 from nix_trinity.training.questions import load_questions
 from nix_trinity.training.removal import Removal
 from nix_trinity.training.reports import Reports
@@ -104,6 +105,17 @@ def assemble(
     deployment = Deployment(engine, versions, directory / "deployment.toml", lock=lock)
     questions = load_questions(settings.evaluation)
     analysis = Analysis(store, inspector, questions.asked, settings)
+    removal = Removal(
+        engine,
+        versions,
+        store,
+        database,
+        policy=config.retention,
+        lock=lock,
+        free_bytes=lambda: _free_bytes(directory),
+        now_ms=_now_ms,
+        building=lambda: runs.running is not None,
+    )
     line = LearnLine(
         store=store,
         inspector=inspector,
@@ -121,19 +133,15 @@ def assemble(
         ready=ready,
         undisturbed=host.inhibit,
         switched=switched,
+        purge=removal.purge_forgotten,
     )
-    runs = BuildRuns(store, line.run, holding=host.holding, now_ms=_now_ms)
-    removal = Removal(
-        engine,
-        versions,
-        store,
-        database,
-        policy=config.retention,
-        lock=lock,
-        free_bytes=lambda: _free_bytes(directory),
-        now_ms=_now_ms,
-        building=lambda: runs.running is not None,
-    )
+
+    async def work(build: Build, tell: Callable[[BuildEvent], None]) -> Sequence[RoleResult]:
+        results = await line.run(build, tell)
+        await watch.built()
+        return results
+
+    runs = BuildRuns(store, work, holding=host.holding, now_ms=_now_ms)
 
     async def analyse() -> None:
         await analysis.run(lambda _: None)

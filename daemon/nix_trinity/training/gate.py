@@ -24,19 +24,16 @@ def decide(
     *,
     validity: tuple[float, float],
     carried: int,
-    forgotten: bool,
     first: bool = False,
 ) -> Verdict:
     """Decide on a candidate.
 
     ``validity``: the share of valid answers, of the candidate and of the deployed version, to the same questions.
-    ``carried``: how many corrections the deployed version gets wrong and the candidate right. ``forgotten``: an
-    exchange that the deployed version teaches was deleted. ``first``: no version is deployed yet, and the candidate
-    was compared with the role's plain model.
+    ``carried``: how many corrections the deployed version gets wrong and the candidate right. ``first``: no version is
+    deployed yet, and the candidate was compared with the role's plain model.
 
     Fewer valid answers: never, whatever else speaks for it; so knowledge that makes a model invent options or give
-    bad advice goes nowhere. Else it is deployed when something was forgotten, when it is better, or when it is no
-    worse and carries corrections.
+    bad advice goes nowhere. Else it is deployed when it is better, or when it is no worse and carries corrections.
     """
     other = "the role's model without learned examples" if first else "the deployed version"
     numbers = _numbers(comparison)
@@ -47,10 +44,6 @@ def decide(
             False,
             f"Fewer of its answers are valid than of {other}: {validity[0]:.1%} against {validity[1]:.1%}. "
             "An answer is valid that invents nothing, parses, and advises nothing forbidden.",
-        )
-    if forgotten:
-        return Verdict(
-            True, f"Something that {other} teaches was deleted; no fewer of its answers are valid ({numbers})."
         )
     if comparison.judgement == "better":
         return Verdict(True, f"It answers better than {other}: {numbers}.")

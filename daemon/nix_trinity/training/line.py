@@ -82,9 +82,10 @@ class LearnLine:
         ready: Callable[[str], Awaitable[object]],
         undisturbed: Callable[[str], AbstractAsyncContextManager[object]],
         switched: Callable[[str], None],
+        purge: Callable[[], Awaitable[None]],
     ) -> None:
         """``ready`` sees to it that a role's model is there; ``undisturbed`` keeps the machine from sleeping;
-        ``switched`` is told which role has another model."""
+        ``switched`` is told which role has another model; ``purge`` takes deleted exchanges out of old versions."""
         self._store = store
         self._inspector = inspector
         self._corpus = corpus
@@ -99,6 +100,7 @@ class LearnLine:
         self._ready = ready
         self._undisturbed = undisturbed
         self._switched = switched
+        self._purge = purge
 
     async def run(self, build: Build, tell: Tell) -> list[RoleResult]:
         """Work through all roles of the build; what fails for one role leaves the others.
@@ -141,6 +143,9 @@ class LearnLine:
             tell(BuildStep(role, name, done, total, text))
 
         spec, deployed = self._specs[role], self._versions.deployed(role)
+        if deployed is not None and (gone := await self._gone(deployed)):
+            step("deploy", 0, 1, f"a version without what was deleted ({len(gone)} examples)")
+            deployed = await self._without(gone, deployed, spec, build)
         current = deployed.learned if deployed is not None else ()
         selection = await self._selected(spec, current)
         step("select", 1, 1, f"{len(selection.learned)} examples, {len(selection.added)} of them new")
@@ -189,14 +194,13 @@ class LearnLine:
             deployed_name(role),
             held_out=await self._held_out(role),
             carried=carried,
-            on_progress=lambda done, total: step("evaluate", done, total, "questions asked of both versions"),
+            on_progress=lambda done, total: step("evaluate", done, total, "answers of both versions"),
         )
         self._versions.put_evaluation(candidate.name, report.as_mapping())
         verdict = decide(
             report.comparison,
             validity=report.validity,
             carried=report.carried,
-            forgotten=await self._forgotten(deployed),
             first=deployed is None,
         )
         step("decide", 1, 1, verdict.why)
@@ -226,9 +230,31 @@ class LearnLine:
     async def _held_out(self, role: str) -> Sequence[Lesson]:
         return await self._store.lessons(states=("held_out",), role=role, limit=_MOST_HELD_OUT)
 
-    async def _forgotten(self, deployed: Manifest | None) -> bool:
-        ids = deployed.example_ids if deployed is not None else ()
-        return bool(ids) and len(await self._store.existing(ids)) < len(set(ids))
+    async def _gone(self, deployed: Manifest) -> set[str]:
+        return set(deployed.example_ids) - await self._store.existing(deployed.example_ids)
+
+    async def _without(self, gone: set[str], deployed: Manifest, spec: RoleSpec, build: Build) -> Manifest:
+        """Deploy the deployed version's examples without those that were deleted, and nothing new.
+
+        Whoever deletes an exchange is promised that it goes, so this does not wait for an evaluation.
+        """
+        _, release = await self._corpus.stamp()
+        await self._ready(spec.role)
+        manifest = await self._builder.build(
+            spec,
+            [one for one in deployed.learned if one.id not in gone],
+            kind=build.kind,
+            budget=self._budget(spec),
+            release=release,
+            today=self._clock.today(),
+            now_ms=self._clock.now_ms(),
+            from_base=True,
+        )
+        why = "It is the one before without what was deleted."
+        manifest = await self._deployment.deploy(manifest.name, now_ms=self._clock.now_ms(), why=why)
+        self._switched(spec.role)
+        await self._purge()
+        return manifest
 
 
 def _nothing(role: str, deployed: Manifest | None, why: str) -> RoleResult:
