@@ -7,7 +7,7 @@ CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/n
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-routing bench-redaction bench-grounding bench-known clean distclean-cache
+.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-routing bench-redaction bench-grounding bench-training bench-known clean distclean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -59,6 +59,9 @@ bench-redaction: setup ## measure the redactor on real options and hostile texts
 bench-grounding: prepare ## measure what grounding makes of a small model, on real options
 	@$(VENV)/python -m bench.grounding
 	@$(VENV)/python -m bench.prefix
+
+bench-training: setup ## measure what learning costs besides the models' time
+	@$(VENV)/python -m bench.training
 
 bench-known: setup ## measure which questions are taken for ones that were answered before
 	@$(VENV)/python -m bench.known_answers

@@ -19,10 +19,11 @@ import structlog
 
 from nix_trinity import __version__
 from nix_trinity.api.access import Access
-from nix_trinity.api.messages import OptionsReply, StatusReply
+from nix_trinity.api.messages import OptionsReply
 from nix_trinity.api.routes import Api
 from nix_trinity.api.server import Activity, UnixServer
 from nix_trinity.api.status import Facts, status_reply
+from nix_trinity.api.status_messages import StatusReply
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
 from nix_trinity.errors import StorageError, TrinityError
@@ -110,6 +111,7 @@ class _Daemon:
             engine_url=config.ollama.url,
         )
         self._rooms = Rooms(config, specs, nixos_release=self._facts.nixos_release, do=self._do)
+        self._door = LearningDoor(self._rooms, config)
         self._activity = Activity(self._api().application(), time.monotonic)
         self._server = UnixServer(
             self._activity, grace_seconds=config.daemon.shutdown_grace_seconds, on_ready=self._ready
@@ -117,15 +119,14 @@ class _Daemon:
 
     def _api(self) -> Api:
         access = self._config.access
-        door = LearningDoor(self._rooms, self._config)
         return Api(
             answering=self._rooms.answering,
             store=self._rooms.store,
             search=self._search,
             access=Access(access.users_group, access.operators_group),
             status_of=self._status,
-            inspect=door.inspect,
-            learning=door.api(),
+            inspect=self._door.inspect,
+            learning=self._door.api(),
         )
 
     async def run(self) -> None:
@@ -152,6 +153,7 @@ class _Daemon:
         await asyncio.sleep(_FIRST_PROBE_SECONDS)
         await (await self._rooms.assembled()).grounding.warm_up()
         self._do("watch", self._rooms.watch())
+        self._do("timers", self._rooms.read_timers())
         # The options' tree and the vocabulary stay: a full collection need not look at them again.
         gc.collect()
         gc.freeze()
@@ -172,6 +174,7 @@ class _Daemon:
             admission=rooms.admission,
             store=rooms.store,
             assembly=rooms.assembly,
+            learning=await self._door.status(),
         )
 
     def _ready(self) -> None:

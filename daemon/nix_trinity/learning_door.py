@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nix_trinity import __version__
 from nix_trinity.api.learning_routes import LearningApi
+from nix_trinity.api.status_messages import LearningStatus
 from nix_trinity.config import Config
+from nix_trinity.errors import StorageError
 from nix_trinity.knowledge.exchanges import Reader
 from nix_trinity.knowledge.learning_store import LearningStore
 from nix_trinity.knowledge.transfer import Transfer
@@ -45,6 +48,22 @@ class LearningDoor:
             metrics=self._metrics,
             export=self._export,
             import_lines=self._transfer.take_in,
+        )
+
+    async def status(self) -> LearningStatus | None:
+        """What status tells of builds; None while nothing of them is loaded or can be read."""
+        learn = self._rooms.learn_assembly
+        if learn is None:
+            return None
+        try:
+            ended = {kind: await self._store.last_success((kind,)) for kind in _KINDS}
+        except StorageError:
+            ended = {}
+        running = learn.service.runs.running
+        return LearningStatus(
+            running.id if running is not None else None,
+            {kind: _iso(datetime.fromtimestamp(at / 1000, UTC)) for kind, at in ended.items() if at is not None},
+            {kind: _iso(at) for kind, at in self._rooms.next_builds.items()},
         )
 
     async def inspect(self, question: str, answer: str) -> Inspection:
@@ -101,6 +120,10 @@ class LearningDoor:
 def _learnable(text: str) -> bool:
     fencing = importlib.import_module("nix_trinity.answering.fencing")
     return not fencing.looks_like_injection(text)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
 
 
 def _now_ms() -> int:

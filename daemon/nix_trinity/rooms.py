@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import time
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from nix_trinity.answering.assembly import Assembly
     from nix_trinity.training.assembly import LearnAssembly
     from nix_trinity.training.versions import Versions
+
+_TIMERS = ("weekly", "monthly", "prune")
+_BETWEEN_TIMER_LOOKS_SECONDS = 600.0
 
 _log = structlog.get_logger("daemon")
 
@@ -56,6 +60,8 @@ class Rooms:
         self.admission = Admission(config.answering.max_running, config.answering.max_waiting, time.monotonic)
         self.assembly: Assembly | None = None
         self.learn_assembly: LearnAssembly | None = None
+        self.next_builds: dict[str, datetime] = {}
+        """When systemd's timers elapse next, by kind; in UTC."""
         self.answering = Answering(
             answerer=self._answerer,
             store=self.store,
@@ -139,11 +145,20 @@ class Rooms:
         try:
             ended = await learn.recover()
         except TrinityError as error:
-            _log.warning("an earlier deployment could not be ended", code=error.stable_code, error=error.message)
+            _log.warning("what was interrupted could not be ended", code=error.stable_code, error=error.message)
         else:
             if ended is not None:
-                _log.warning("an earlier deployment was ended", how=ended)
+                _log.warning("an interrupted deployment was ended", how=ended)
         await learn.watch.run()
+
+    async def read_timers(self) -> None:
+        """Keep up with when systemd's timers start the next builds; without a bus there is nothing to know."""
+        module = await asyncio.to_thread(importlib.import_module, "nix_trinity.host.systemd")
+        bus = module.SystemBus()
+        while True:
+            found = {kind: await bus.next_elapse(f"nix-trinity-{kind}.timer") for kind in _TIMERS}
+            self.next_builds = {kind: at for kind, at in found.items() if at is not None}
+            await asyncio.sleep(_BETWEEN_TIMER_LOOKS_SECONDS)
 
     @property
     def working(self) -> bool:

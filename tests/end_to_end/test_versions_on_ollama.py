@@ -15,13 +15,14 @@ from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import parse_config
 from nix_trinity.config_sections import RetentionSection
 from nix_trinity.engines.ollama import OllamaEngine
-from nix_trinity.engines.protocol import ChatMessage, CreateRequest, EngineLock
+from nix_trinity.engines.protocol import ChatMessage, ChatRequest, CreateRequest, EngineLock
 from nix_trinity.roles import RoleSpec, role_specs
 from nix_trinity.training.building import Builder
 from nix_trinity.training.deployment import Deployment
 from nix_trinity.training.pruning import prune
 from nix_trinity.training.version import Learned
 from nix_trinity.training.versions import Versions
+from tests.stack.lora import write_adapter
 from tests.stack.server import OllamaServer
 
 WEEK_MS = 7 * 86_400_000
@@ -202,5 +203,34 @@ def test_pruning_touches_no_model_that_is_not_ours(
         # Children of a deleted version stay whole.
         taught = [message.content for message in (await line.engine.show(names[-1])).messages]
         assert lesson(0).question in taught
+
+    on_ollama(work)
+
+
+def test_an_adapter_made_elsewhere_is_built_in_from_the_base_each_time(
+    on_ollama: Callable[..., Any], ollama_server: OllamaServer, tmp_path: Path
+) -> None:
+    adapter = write_adapter(tmp_path / "house.gguf")
+
+    async def work(line: Line) -> None:
+        line.builder = Builder(
+            line._engine,
+            line.versions,
+            lock=line.lock,
+            free_bytes=lambda: 10**12,
+            adapters={"quick": str(adapter)},
+        )
+        first, second = await line.week(0), await line.week(1)
+        for name in (first, second):
+            modelfile = ollama_server.http.post("/api/show", {"model": name})["modelfile"]
+            assert modelfile.count("\nADAPTER ") == 1, "from the base, so that adapters do not add up"
+            assert line.versions.get(name).parent is None
+            assert line.versions.get(name).adapter == str(adapter)
+        assert await line.builder.unchanged(line.specs["quick"], [lesson(0), lesson(1)])
+        write_adapter(adapter, alpha=4.0)
+        assert not await line.builder.unchanged(line.specs["quick"], [lesson(0), lesson(1)]), "another adapter by now"
+        # It is there, loads and answers.
+        request = ChatRequest("nix-quick", (ChatMessage("user", "Hi"),), 2048, 4)
+        assert "".join([chunk.text async for chunk in line.engine.chat(request)])
 
     on_ollama(work)

@@ -1,10 +1,12 @@
 """``make demo``: a question from the thin client to the stored row, on the real parts; grounded in our sample of options.
+Then what a correction becomes: a version of the model that is built, evaluated, deployed, and asked again.
 
 Without Ollama it shows what the daemon does without a model: it answers from the search alone.
 """
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,8 +22,18 @@ from tests.stack.server import OllamaServer
 
 QUESTION = "How do I enable the SSH server on NixOS?"
 MODEL = "smollm2:135m"
-# A model this small has nothing to add after a few sentences.
-_SHORT = "[answering]\nanswer_tokens = 160"
+# A question about a house's own habits, which no model knows.
+HABIT = "Which database do we run?"
+CORRECTION = "We run PostgreSQL:\n\n```nix\nservices.postgresql.enable = true;\n```"
+# A model this small has nothing to add after a sentence or two; and it is asked few evaluation questions, so that the
+# demonstration is over in a minute.
+_CONFIG = """
+[answering]
+answer_tokens = 40
+[learning]
+evaluation_questions = 2
+examples_share = 0.6
+"""
 _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 _EXIT_WITHOUT_ENGINE = 6
 
@@ -30,20 +42,39 @@ def main() -> int:
     """Show it, and return the exit code."""
     with tempfile.TemporaryDirectory(prefix="nix-trinity-demo-") as name, _engine() as url:
         folder = Path(name)
-        with ActivatedDaemon(folder, ollama_url=url or _NOBODY, model=MODEL, config=_SHORT) as daemon:
+        with ActivatedDaemon(folder, ollama_url=url or _NOBODY, model=MODEL, config=_CONFIG) as daemon:
             print(f"A socket waits at {daemon.socket}; the first connection starts the daemon.")
             print("Its NixOS is a sample of 426 options; on NixOS they are those of the machine itself.\n")
-            print(f"$ ask-nix-guru {QUESTION}", flush=True)
-            command = [str(BIN / "ask-nix-guru"), *QUESTION.split()]
-            code = subprocess.run(command, env=daemon.environment, stdin=subprocess.DEVNULL, check=False).returncode
+            code = _shown(daemon, "ask-nix-guru", *QUESTION.split())
             for words in (["options", "--limit", "3", "ssh", "server"], ["show"], ["status"]):
-                print(f"\n$ nix-trinity {' '.join(words)}", flush=True)
-                print(daemon.client("nix-trinity", *words).stdout, end="")
+                _shown(daemon, "nix-trinity", *words)
             if code != (0 if url else _EXIT_WITHOUT_ENGINE):
                 print(f"\nIt failed; the daemon's log:\n{daemon.log.read_text()}", file=sys.stderr)
                 return code or 1
-            print(f"\nThe exchange was kept in {daemon.state / 'knowledge.db'}; all of this is removed now.")
+            if url:
+                _learns(daemon)
+            print(f"\nThe exchanges were kept in {daemon.state / 'knowledge.db'}; all of this is removed now.")
     return 0
+
+
+def _learns(daemon: ActivatedDaemon) -> None:
+    """Correct an answer, let it be learned, and ask again."""
+    print("\nNow what no model can know. The answer is corrected, and may be learned from:", flush=True)
+    _shown(daemon, "nix-trinity", "consent", "yes")
+    _shown(daemon, "ask-nix-guru", "--role", "quick", *HABIT.split())
+    _shown(daemon, "nix-trinity", "correct", "--text", CORRECTION)
+    print("\nA version is built, and both answer the same questions; only the better one is deployed:", flush=True)
+    _shown(daemon, "nix-trinity", "build", "--role", "quick", "--force")
+    _shown(daemon, "nix-trinity", "versions")
+    print("\nAsked again, the correction is known at once; and with --fresh the model itself answers:", flush=True)
+    _shown(daemon, "ask-nix-guru", "--role", "quick", *HABIT.split())
+    _shown(daemon, "ask-nix-guru", "--role", "quick", "--fresh", *HABIT.split())
+
+
+def _shown(daemon: ActivatedDaemon, program: str, *words: str) -> int:
+    print(f"\n$ {shlex.join([program, *words])}", flush=True)
+    command = [str(BIN / program), *words]
+    return subprocess.run(command, env=daemon.environment, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 @contextmanager

@@ -131,8 +131,8 @@ class PlayedLearning:
         self.asked.append(("candidates", limit))
         return [LESSON]
 
-    async def review(self, exchange: str, decision: Decision, uid: int) -> Lesson:
-        self.asked.append(("review", exchange, decision, uid))
+    async def review(self, exchange: str, decision: Decision, uid: int, seen: str | None = None) -> Lesson:
+        self.asked.append(("review", exchange, decision, uid, *([seen] if seen is not None else [])))
         if exchange == "nothing":
             raise NotFoundError("There is no exchange 'nothing'.", "List them with: nix-trinity review")
         return LESSON
@@ -528,6 +528,8 @@ def test_reviewing(played: Played) -> None:
     assert played.error("POST", "/v1/review", {**edit, "id": "nothing"})[1] == "not_found"
     assert "There is no option" in played.request("POST", "/v1/review", edit, TEXT).text
     assert ("review", "k3f9bcdfgh", "accepted", ROOT) in played.learning.asked
+    played.request("POST", "/v1/review", {"id": "k3f9", "decision": "accepted", "seen": "As it was."})
+    assert played.learning.asked[-1] == ("review", "k3f9", "accepted", ROOT, "As it was.")
 
 
 def test_consent_is_ones_own(played: Played) -> None:

@@ -346,9 +346,14 @@ def test_reviewing_at_a_terminal_goes_one_after_the_other(daemon: FakeDaemon) ->
         assert terminal.exit_code() == 0
     sent = [json.loads(one.partition(b"\r\n\r\n")[2]) for one in daemon.requests[1:]]
     assert sent == [
-        {"id": "k3f9bcdfgh", "decision": "accepted"},
-        {"id": "k3f9bcdfgh", "decision": "rejected"},
-        {"id": "m4f9bcdfgh", "decision": "accepted", "correction": "programs.mtr.enable = true;"},
+        {"id": "k3f9bcdfgh", "decision": "accepted", "seen": "\x1b[31mservices.ssh = true;"},
+        {"id": "k3f9bcdfgh", "decision": "rejected", "seen": "\x1b[31mservices.ssh = true;"},
+        {
+            "id": "m4f9bcdfgh",
+            "decision": "accepted",
+            "seen": OTHER["answer"],
+            "correction": "programs.mtr.enable = true;",
+        },
     ]
     assert "\x1b[31m" not in terminal.screen
     assert "How do I enable SSH?" in terminal.screen

@@ -27,7 +27,7 @@ from nix_trinity.answering.record import Record
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.answering.router import Route, RoutingContext, route
 from nix_trinity.answering.running import RunningQuestion
-from nix_trinity.answering.search_answer import search_answer
+from nix_trinity.answering.search_answer import found_instead, search_answer
 from nix_trinity.answering.start import Start
 from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.errors import EngineError, EngineTimeoutError, EngineUnreachableError, ModelMissingError
@@ -144,8 +144,10 @@ class Answerer:
                 record.came_to(outcome, grounds.release)
                 if line.main is not None:
                     record.check_seen(line.main, line.answer_tokens)
-                if outcome.verdict == "ungrounded":
-                    await _say_what_is_found(grounds, running, record, all_names_wrong=outcome.all_names_wrong)
+                found = found_instead(grounds, outcome)
+                if found:
+                    record.add(found)
+                    await running.put(Text(found))
         await self._end(running, record, degraded)
 
     async def _end(self, running: RunningQuestion, record: Record, degraded: EngineError | None = None) -> None:
@@ -205,23 +207,6 @@ class Answerer:
         past = await self._store.session_history(question.uid, session, limit=_MOST_TURNS)
         turns = [Turn(exchange.question, exchange.answer) for exchange in past if not exchange.truncated]
         return session, turns, past[-1].role if past else None
-
-
-async def _say_what_is_found(
-    grounds: Grounds, running: RunningQuestion, record: Record, *, all_names_wrong: bool
-) -> None:
-    """After an answer that rests on nothing, what the search finds: the person must not be left with it."""
-    found = grounds.retrieved
-    if grounds.verifier is None or found is None or not (found.confident or found.notes):
-        return
-    warning = (
-        "The options that this answer names do not exist here, so do not use it. Instead:"
-        if all_names_wrong
-        else "This answer rests on nothing that was found. What the options and notes of this NixOS say:"
-    )
-    text = f"\n\n---\n\n⚠ {warning}\n\n{search_answer(grounds)}"
-    record.add(text)
-    await running.put(Text(text))
 
 
 def _with_session(chosen: Route, last_role: str | None) -> Route:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nix_trinity.answering.grounding import Grounds
+from nix_trinity.answering.question import Outcome
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
 from nix_trinity.answering.settings_render import render_option
@@ -24,6 +25,21 @@ def search_answer(grounds: Grounds) -> str:
     else:
         parts = [_options(found, of), _note(found)]
     return "\n\n".join(part for part in parts if part)
+
+
+def found_instead(grounds: Grounds, outcome: Outcome) -> str:
+    """What follows an answer that rests on nothing, so that the person is not left with it; '' after any other one."""
+    found = grounds.retrieved
+    if outcome.verdict != "ungrounded" or grounds.verifier is None or found is None:
+        return ""
+    if not (found.confident or found.notes):
+        return ""
+    warning = (
+        "The options that this answer names do not exist here, so do not use it. Instead:"
+        if outcome.all_names_wrong
+        else "This answer rests on nothing that was found. What the options and notes of this NixOS say:"
+    )
+    return f"\n\n---\n\n⚠ {warning}\n\n{search_answer(grounds)}"
 
 
 def _options(found: Retrieved, of: str) -> str:

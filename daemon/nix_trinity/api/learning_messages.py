@@ -94,6 +94,8 @@ class ReviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     decision: Decision
     correction: str | None = None
+    seen: str | None = None
+    """The answer that was looked at: where it is another one by now, nothing is decided."""
 
 
 class ReviewReply(msgspec.Struct, frozen=True):

@@ -172,6 +172,7 @@ class _Handlers:
         if not message.id.strip():
             raise RequestError("There is no id.", "List what waits for a review with: nix-trinity review")
         exchange = message.id
+        seen = message.seen
         notices: tuple[str, ...] = ()
         if message.correction is not None:
             check_text(message.correction, field="correction", most=MOST_ATTACHMENT_CHARACTERS)
@@ -182,6 +183,6 @@ class _Handlers:
                 )
             corrected = await self._correct(reader, message.id, message.correction)
             # Of an answer that was given again it is the first one that is corrected.
-            exchange, notices = corrected.id, corrected.notices
-        lesson = await (await self._api.learning()).review(exchange, message.decision, reader.uid)
+            exchange, notices, seen = corrected.id, corrected.notices, None
+        lesson = await (await self._api.learning()).review(exchange, message.decision, reader.uid, seen)
         return http.reply(request, learning_messages.ReviewReply(lesson, notices), learning_text.reviewed_text)

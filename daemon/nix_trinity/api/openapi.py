@@ -8,7 +8,7 @@ import msgspec
 
 from nix_trinity import __version__
 from nix_trinity.answering.question import Ended, Queued, Started, Text
-from nix_trinity.api import messages
+from nix_trinity.api import messages, status_messages
 
 StreamEvent = Queued | Started | Text | Ended | messages.ErrorEvent
 
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
         messages.HistoryReply,
         messages.ExchangeReply,
         messages.ForgetReply,
-        messages.StatusReply,
+        status_messages.StatusReply,
         messages.OptionsReply,
         messages.ErrorReply,
         StreamEvent,
@@ -82,7 +82,9 @@ def describe() -> dict[str, Any]:
                     "Forget an exchange", json_content(of[messages.ForgetReply]), error, parameters=[identifier]
                 ),
             },
-            "/v1/status": {"get": operation("Show the daemon's state", json_content(of[messages.StatusReply]), error)},
+            "/v1/status": {
+                "get": operation("Show the daemon's state", json_content(of[status_messages.StatusReply]), error)
+            },
             "/v1/options": {
                 "get": operation(
                     "Search the options", json_content(of[messages.OptionsReply]), error, parameters=[words, limit]

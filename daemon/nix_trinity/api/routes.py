@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.question import Question
-from nix_trinity.api import http, messages, text
+from nix_trinity.api import http, messages, status_messages, text
 from nix_trinity.api.access import Access
 from nix_trinity.api.decoding import check_text, decode
 from nix_trinity.api.judging import Inspect, judge
@@ -39,7 +39,7 @@ class Api:
     store: KnowledgeStore
     search: Callable[[str, int], Awaitable[messages.OptionsReply]]
     access: Access
-    status_of: Callable[[], Awaitable[messages.StatusReply]]
+    status_of: Callable[[], Awaitable[status_messages.StatusReply]]
     inspect: Inspect | None = None
     """Checks corrections; None: they are kept unchecked."""
     learning: LearningApi | None = None

@@ -10,7 +10,7 @@ from nix_trinity import __version__
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.health import EngineHealth
 from nix_trinity.answering.role_models import RoleModels
-from nix_trinity.api import messages
+from nix_trinity.api import status_messages
 from nix_trinity.knowledge.store import KnowledgeStore
 
 if TYPE_CHECKING:
@@ -40,10 +40,11 @@ async def status_reply(
     admission: Admission,
     store: KnowledgeStore,
     assembly: Assembly | None,
-) -> messages.StatusReply:
+    learning: status_messages.LearningStatus | None,
+) -> status_messages.StatusReply:
     """The status as of now."""
     log = await store.status()
-    return messages.StatusReply(
+    return status_messages.StatusReply(
         version=__version__,
         pid=os.getpid(),
         uptime_seconds=uptime_seconds,
@@ -52,7 +53,7 @@ async def status_reply(
         nixos_release=facts.nixos_release,
         tier=facts.tier,
         ram_gib=facts.ram_gib,
-        engine=messages.EngineStatus(
+        engine=status_messages.EngineStatus(
             kind="ollama",
             url=facts.engine_url,
             reachable=health.reachable,
@@ -61,33 +62,38 @@ async def status_reply(
             reloads=models.reloads,
         ),
         roles=tuple(_role(models, role) for role in models.specs),
-        queue=messages.QueueStatus(admission.running, admission.waiting, admission.max_running, admission.max_waiting),
-        logging=messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
+        queue=status_messages.QueueStatus(
+            admission.running, admission.waiting, admission.max_running, admission.max_waiting
+        ),
+        logging=status_messages.LoggingStatus(log.state, log.reason, log.path, log.size_bytes, log.exchanges),
         corpus=await _corpus(assembly),
+        learning=learning,
     )
 
 
-async def _corpus(assembly: Assembly | None) -> messages.CorpusStatus:
+async def _corpus(assembly: Assembly | None) -> status_messages.CorpusStatus:
     found = await assembly.corpus.status() if assembly is not None else None
     vectors = _vectors(assembly.embedder) if assembly is not None else None
     if found is None:
-        return messages.CorpusStatus("indexing", None, 0, 0, 0, vectors, ())
+        return status_messages.CorpusStatus("indexing", None, 0, 0, 0, vectors, ())
     state = "ready" if found.options else "missing"
-    return messages.CorpusStatus(
+    return status_messages.CorpusStatus(
         state, found.release, found.options, found.notes, found.manual_passages, vectors, found.problems
     )
 
 
-def _vectors(embedder: Embedder) -> messages.VectorsStatus | None:
+def _vectors(embedder: Embedder) -> status_messages.VectorsStatus | None:
     if not embedder.model:
         return None
     done, whole = (embedder.progress.done, embedder.progress.all) if embedder.progress is not None else (0, 0)
-    return messages.VectorsStatus(embedder.model, done, whole, str(embedder.problem) if embedder.problem else None)
+    return status_messages.VectorsStatus(
+        embedder.model, done, whole, str(embedder.problem) if embedder.problem else None
+    )
 
 
-def _role(models: RoleModels, role: str) -> messages.RoleStatus:
+def _role(models: RoleModels, role: str) -> status_messages.RoleStatus:
     spec, known, problem = models.specs[role], models.known(role), models.problem(role)
-    return messages.RoleStatus(
+    return status_messages.RoleStatus(
         role=role,
         model=spec.model,
         base=spec.base,

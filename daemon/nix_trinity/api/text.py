@@ -7,7 +7,8 @@ import time
 import msgspec
 
 from nix_trinity.answering.question import Source
-from nix_trinity.api.messages import CorpusStatus, ExchangeReply, OptionsReply, StatusReply
+from nix_trinity.api.messages import ExchangeReply, OptionsReply
+from nix_trinity.api.status_messages import CorpusStatus, LearningStatus, StatusReply
 from nix_trinity.knowledge.exchanges import Exchange
 
 _QUESTION_SHOWN = 70
@@ -35,11 +36,21 @@ def status_text(status: StatusReply) -> str:
             + (f" {role.version}" if role.version else "")
             for role in status.roles
         ),
+        *_builds(status.learning),
     ]
     vectors = status.corpus.vectors.problem if status.corpus.vectors else None
     problems = (engine.error, *status.corpus.problems, vectors, *(role.hint for role in status.roles))
     hints = dict.fromkeys(problem for problem in problems if problem)
     return "\n".join([*lines, *(f"! {hint}" for hint in hints)]) + "\n"
+
+
+def _builds(learning: LearningStatus | None) -> list[str]:
+    if learning is None:
+        return []
+    told = [f"{learning.running} is running"] if learning.running is not None else []
+    told += [f"last {kind} {at[:10]}" for kind, at in learning.last_success.items()]
+    told += [f"next {kind} {at[:16].replace('T', ' ')} UTC" for kind, at in learning.next.items()]
+    return [f"builds     {', '.join(told)}"] if told else []
 
 
 def _corpus(corpus: CorpusStatus) -> str:

@@ -74,7 +74,8 @@ def _one_by_one(candidates: list[dict[str, Any]]) -> int:
 
 def _did(key: str, exchange: str, answer: str) -> bool:
     """Do what the key says; False: it was not done, so the person chooses again."""
-    message = {"id": exchange, "decision": "rejected" if key == "r" else "accepted"}
+    # With the text that was shown: one that was changed meanwhile is not accepted unseen.
+    message = {"id": exchange, "decision": "rejected" if key == "r" else "accepted", "seen": answer}
     try:
         if key == "e":
             from nix_trinity.client.editor import rewritten

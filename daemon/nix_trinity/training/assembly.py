@@ -116,6 +116,7 @@ def assemble(
         now_ms=_now_ms,
         building=lambda: runs.running is not None,
     )
+    reports = Reports(directory / "reports", database, store, versions, consent_by_default=settings.consent_by_default)
     line = LearnLine(
         store=store,
         inspector=inspector,
@@ -139,6 +140,10 @@ def assemble(
     async def work(build: Build, tell: Callable[[BuildEvent], None]) -> Sequence[RoleResult]:
         results = await line.run(build, tell)
         await watch.built()
+        if build.kind == "monthly":
+            # Of the month before, which is over.
+            last_month = datetime.date.today().replace(day=1) - datetime.timedelta(days=1)
+            await reports.write(f"{last_month:%Y-%m}")
         return results
 
     runs = BuildRuns(store, work, holding=host.holding, now_ms=_now_ms)
@@ -164,9 +169,7 @@ def assemble(
         versions=versions,
         deployment=deployment,
         prune=removal.prune,
-        report=Reports(
-            directory / "reports", database, store, versions, consent_by_default=settings.consent_by_default
-        ).write,
+        report=reports.write,
         analyse=analyse,
         now_ms=_now_ms,
         switched=switched,

@@ -72,8 +72,8 @@ class Learning(Protocol):
         """What waits for an operator's review, most valuable first."""
         ...
 
-    async def review(self, exchange: str, decision: Decision, uid: int) -> Lesson:
-        """An operator's word on one exchange (the beginning of its id will do)."""
+    async def review(self, exchange: str, decision: Decision, uid: int, seen: str | None = None) -> Lesson:
+        """An operator's word on one exchange (the beginning of its id will do); ``seen`` is the answer they looked at."""
         ...
 
     async def report(self, month: str) -> WrittenReport:

@@ -82,9 +82,9 @@ class LearningService:
         """See :class:`~nix_trinity.training.learning.Learning`."""
         return await self._store.candidates(limit)
 
-    async def review(self, exchange: str, decision: Decision, uid: int) -> Lesson:
+    async def review(self, exchange: str, decision: Decision, uid: int, seen: str | None = None) -> Lesson:
         """See :class:`~nix_trinity.training.learning.Learning`."""
-        decided = await self._store.decide(exchange, decision, uid, self._now_ms())
+        decided = await self._store.decide(exchange, decision, uid, self._now_ms(), seen=seen)
         await self._analyse()
         lesson = await self._store.lesson(decided)
         if lesson is None:

@@ -15,7 +15,7 @@ from nix_trinity.training.progress import BuildEvent
 from nix_trinity.training.triggers import TriggerFacts, reasons
 from nix_trinity.training.versions import Versions
 
-_BETWEEN_LOOKS_SECONDS = 600.0
+_BETWEEN_LOOKS_SECONDS = 60.0
 # After a build that was started at once, whatever became of it, the next one waits so long.
 _BETWEEN_BUILDS_MS = 3_600_000
 _ASKED_FOR = "immediate_asked_at_ms"
@@ -25,7 +25,7 @@ _log = structlog.get_logger("training")
 
 
 class Watch:
-    """Looks now and then, and whenever it is told that something happened."""
+    """Looks once a minute: it costs milliseconds."""
 
     def __init__(
         self,
@@ -46,11 +46,6 @@ class Watch:
         self._build = build
         self._start_unit = start_unit
         self._now_ms = now_ms
-        self._happened = asyncio.Event()
-
-    def something_happened(self) -> None:
-        """Look soon: a verdict, a correction or a removal may be what was missing."""
-        self._happened.set()
 
     async def run(self) -> None:
         """Look until cancelled; what fails is logged and tried again at the next look."""
@@ -59,12 +54,7 @@ class Watch:
                 await self._look()
             except TrinityError as error:
                 _log.warning("cannot tell whether a build is needed", code=error.stable_code, error=error.message)
-            try:
-                async with asyncio.timeout(_BETWEEN_LOOKS_SECONDS):
-                    await self._happened.wait()
-            except TimeoutError:
-                continue
-            self._happened.clear()
+            await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
 
     async def reasons(self) -> list[str]:
         """What speaks for a build at once, in words; none when it can wait.
