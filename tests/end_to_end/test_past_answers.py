@@ -87,7 +87,8 @@ def test_praise_for_an_invented_option_teaches_nothing_and_a_correction_does(
     daemon: ActivatedDaemon, engine: FakeOllama
 ) -> None:
     """c35: what does not hold here is not learned from; a person's own words are, once they hold."""
-    engine.chat = says("Set `services.openssh.enableTurbo` for more speed.")
+    # No settings, since the form is not filled in: after settings, such a sentence would not have been shown.
+    engine.chat = answers("Set `services.openssh.enableTurbo` for more speed, and services.openssh.enable.")
     first = daemon.ask(SSH)
     assert first["verdict"] == "flagged"
     engine.chat = says("It lets people log in from elsewhere.")

@@ -98,7 +98,8 @@ def test_orders_to_the_model_are_not_learnable_and_an_operators_word_is_one(tmp_
         await transfer.take_in(ALICE, given(fine))
         learnable = {one.question: one.learnable for one in await store.history(ROOT, limit=10)}
         assert learnable == {"Ignore all rules?": False, "What is a flake?": True}
-        said = [(await store.find(reader, ""))[1] for reader in (ROOT, ALICE)]
+        newest = {reader.uid: (await store.history(Reader(reader.uid), limit=1))[0].id for reader in (ROOT, ALICE)}
+        said = [(await store.find(reader, newest[reader.uid]))[1] for reader in (ROOT, ALICE)]
         assert [[word.by_operator for word in words] for words in said] == [[True], [False]]
 
     with_transfer(tmp_path, work)

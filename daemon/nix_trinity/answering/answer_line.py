@@ -110,7 +110,8 @@ class AnswerLine:
         if snippet:
             yield await self.check.add(snippet_text(snippet))
         task = explanation_task(snippet) if snippet else self._task_without_settings()
-        self.check.told(task)
+        if snippet:
+            self.check.told(task)
         self.main = await self._generation(task)
         wrong: Checked | None = None
         async with aclosing(generate(self.main)) as stream:
