@@ -30,7 +30,7 @@ LEARN = """
 answer_tokens = 40
 [learning]
 consent_by_default = true
-evaluation_questions = 2
+evaluation_questions = 1
 examples_share = 0.6
 beside_nix_builds = true
 most_memory_pressure_percent = 100
@@ -41,8 +41,8 @@ unanswered_for_build = 100
 """
 LOGINS = "What do we use against brute force logins?"
 LOGINS_RIGHT = "We use fail2ban:\n\n```nix\nservices.fail2ban.enable = true;\n```"
-DATABASE = "Which database do we run?"
-DATABASE_RIGHT = "We run PostgreSQL:\n\n```nix\nservices.postgresql.enable = true;\n```"
+KEEPERS = "Who looks after our servers?"
+KEEPERS_RIGHT = "The platform team looks after them: write to `platform@example.org`."
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def test_corrections_become_a_version_that_gives_the_corrected_answer(
     daemon: ActivatedDaemon, ollama_server: OllamaServer, tmp_path: Path
 ) -> None:
     brought_along(daemon, tmp_path)
-    mine = corrected(daemon, DATABASE, DATABASE_RIGHT)
+    mine = corrected(daemon, KEEPERS, KEEPERS_RIGHT)
     events = build(daemon)
     became = result(events)
     assert became["result"] == "deployed", (became["why"], evaluation(daemon))
@@ -126,14 +126,14 @@ def test_corrections_become_a_version_that_gives_the_corrected_answer(
     # What is deployed is the version, and it says whose word it teaches.
     assert digest(ollama_server, "nix-quick") == digest(ollama_server, name)
     manifest = next(one for one in manifests(daemon) if one["name"] == name)
-    assert {one["question"] for one in manifest["learned"]} == {LOGINS, DATABASE}
+    assert {one["question"] for one in manifest["learned"]} == {LOGINS, KEEPERS}
     [own] = [one for one in manifest["learned"] if one["id"] == mine]
     assert (own["kind"], own["options_release"], own["judged_by"]) == ("corrected", "25.05", os.getuid())
-    assert DATABASE_RIGHT in (daemon.state / "versions" / f"{name}.Modelfile").read_text()
+    assert KEEPERS_RIGHT in (daemon.state / "versions" / f"{name}.Modelfile").read_text()
     assert tomllib.loads((daemon.state / "versions" / f"{name}.evaluation.toml").read_text())["items"]
     # The answer to the corrected question is the correction, and a model is not even asked.
-    again = daemon.ask(DATABASE, log=False)
-    assert again["answer"] == DATABASE_RIGHT
+    again = daemon.ask(KEEPERS, log=False)
+    assert again["answer"] == KEEPERS_RIGHT
     assert again["known"] == mine
     assert again["model"] == ""
     # The version itself has learned it: without what was asked before, and without the known answer.
@@ -152,10 +152,10 @@ def test_corrections_become_a_version_that_gives_the_corrected_answer(
     # What is deleted goes from the model at once with the next build, and from every file.
     daemon.json("DELETE", f"/v1/history/{mine}")
     events = build(daemon)
-    assert DATABASE not in taught(ollama_server, "nix-quick")
+    assert KEEPERS not in taught(ollama_server, "nix-quick")
     assert LOGINS in taught(ollama_server, "nix-quick")
     assert len(deployed(daemon)) == 1
-    words = DATABASE_RIGHT.splitlines()[0].encode()
+    words = KEEPERS_RIGHT.splitlines()[0].encode()
     holding = [path.name for path in daemon.state.rglob("*") if path.is_file() and words in path.read_bytes()]
     assert holding == []
 
@@ -200,7 +200,7 @@ def test_a_kill_at_any_step_leaves_one_version_and_nothing_half_deployed(
     daemon: ActivatedDaemon, ollama_server: OllamaServer
 ) -> None:
     """c10, c18: after each restart the role answers, at most one version is deployed, and what was taught is there."""
-    kept = corrected(daemon, DATABASE, DATABASE_RIGHT)
+    kept = corrected(daemon, KEEPERS, KEEPERS_RIGHT)
     for step in STEPS:
         pid = int(daemon.json("GET", "/v1/status")["pid"])
         with daemon.request("POST", "/v1/builds", {"kind": "manual", "roles": ["quick"]}) as reply:
@@ -219,7 +219,7 @@ def test_a_kill_at_any_step_leaves_one_version_and_nothing_half_deployed(
         assert len(deployed(daemon)) <= 1, step
         for name in deployed(daemon):
             assert digest(ollama_server, "nix-quick") == digest(ollama_server, name), step
-        assert daemon.json("GET", f"/v1/history/{kept}")["feedback"][0]["correction"] == DATABASE_RIGHT
+        assert daemon.json("GET", f"/v1/history/{kept}")["feedback"][0]["correction"] == KEEPERS_RIGHT
     done = daemon.client("nix-trinity", "builds")
     assert "failed" in done.stdout
     assert "interrupted" in done.stdout or "stopped" in done.stdout
@@ -234,7 +234,7 @@ def test_a_kill_at_any_step_leaves_one_version_and_nothing_half_deployed(
 def test_ollama_killed_at_any_step_leaves_the_role_answering(
     ollama_server: OllamaServer, daemon: ActivatedDaemon
 ) -> None:
-    corrected(daemon, DATABASE, DATABASE_RIGHT)
+    corrected(daemon, KEEPERS, KEEPERS_RIGHT)
     for step in ("create", "evaluate", "deploy"):
         with daemon.request("POST", "/v1/builds", {"kind": "manual", "roles": ["quick"]}) as reply:
             for line in reply:
@@ -252,13 +252,13 @@ def test_ollama_killed_at_any_step_leaves_the_role_answering(
     eventually(lambda: not (daemon.state / "deployment.toml").exists())
     [name] = deployed(daemon)
     assert digest(ollama_server, "nix-quick") == digest(ollama_server, name)
-    assert DATABASE in taught(ollama_server, "nix-quick")
+    assert KEEPERS in taught(ollama_server, "nix-quick")
 
 
 def test_a_kill_while_pruning_removes_nothing_that_is_kept(
     daemon: ActivatedDaemon, ollama_server: OllamaServer
 ) -> None:
-    corrected(daemon, DATABASE, DATABASE_RIGHT)
+    corrected(daemon, KEEPERS, KEEPERS_RIGHT)
     assert result(build(daemon))["result"] == "deployed"
     [name] = deployed(daemon)
     for patience in (0.0, 0.02, 0.05):
@@ -280,7 +280,7 @@ def test_a_kill_while_pruning_removes_nothing_that_is_kept(
 
 
 def test_two_builds_never_run_at_once_and_one_outlives_its_client(daemon: ActivatedDaemon) -> None:
-    corrected(daemon, DATABASE, DATABASE_RIGHT)
+    corrected(daemon, KEEPERS, KEEPERS_RIGHT)
     first = subprocess.Popen(
         [str(BIN / "nix-trinity"), "build", "--role", "quick"],
         env=daemon.environment,

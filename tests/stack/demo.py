@@ -23,8 +23,8 @@ from tests.stack.server import OllamaServer
 QUESTION = "How do I enable the SSH server on NixOS?"
 MODEL = "smollm2:135m"
 # A question about a house's own habits, which no model knows.
-HABIT = "Which database do we run?"
-CORRECTION = "We run PostgreSQL:\n\n```nix\nservices.postgresql.enable = true;\n```"
+HABIT = "Who looks after our servers?"
+CORRECTION = "The platform team looks after them: write to `platform@example.org`."
 # A model this small has nothing to add after a sentence or two; and it is asked few evaluation questions, so that the
 # demonstration is over in a minute.
 _CONFIG = """
@@ -45,7 +45,7 @@ def main() -> int:
         with ActivatedDaemon(folder, ollama_url=url or _NOBODY, model=MODEL, config=_CONFIG) as daemon:
             print(f"A socket waits at {daemon.socket}; the first connection starts the daemon.")
             print("Its NixOS is a sample of 426 options; on NixOS they are those of the machine itself.\n")
-            code = _shown(daemon, "ask-nix-guru", *QUESTION.split())
+            code = _shown(daemon, "ask-nix-guru", QUESTION)
             for words in (["options", "--limit", "3", "ssh", "server"], ["show"], ["status"]):
                 _shown(daemon, "nix-trinity", *words)
             if code != (0 if url else _EXIT_WITHOUT_ENGINE):
@@ -61,14 +61,14 @@ def _learns(daemon: ActivatedDaemon) -> None:
     """Correct an answer, let it be learned, and ask again."""
     print("\nNow what no model can know. The answer is corrected, and may be learned from:", flush=True)
     _shown(daemon, "nix-trinity", "consent", "yes")
-    _shown(daemon, "ask-nix-guru", "--role", "quick", *HABIT.split())
+    _shown(daemon, "ask-nix-guru", "--role", "quick", HABIT)
     _shown(daemon, "nix-trinity", "correct", "--text", CORRECTION)
     print("\nA version is built, and both answer the same questions; only the better one is deployed:", flush=True)
     _shown(daemon, "nix-trinity", "build", "--role", "quick", "--force")
     _shown(daemon, "nix-trinity", "versions")
     print("\nAsked again, the correction is known at once; and with --fresh the model itself answers:", flush=True)
-    _shown(daemon, "ask-nix-guru", "--role", "quick", *HABIT.split())
-    _shown(daemon, "ask-nix-guru", "--role", "quick", "--fresh", *HABIT.split())
+    _shown(daemon, "ask-nix-guru", "--role", "quick", HABIT)
+    _shown(daemon, "ask-nix-guru", "--role", "quick", "--fresh", HABIT)
 
 
 def _shown(daemon: ActivatedDaemon, program: str, *words: str) -> int:

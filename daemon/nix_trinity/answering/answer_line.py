@@ -229,7 +229,8 @@ class AnswerLine:
             )
 
         def most(model: ReadyModel) -> int:
-            return min(answer_tokens or model.num_ctx, self._answer_tokens(model))
+            # A form that is cut off is no form, however short answers are to be.
+            return min(answer_tokens, model.num_ctx // 3) if answer_tokens else self._answer_tokens(model)
 
         return Generation(
             await self._engine(),
