@@ -53,6 +53,12 @@ class LearningApi:
     """Take JSON lines in; what is no exchange is skipped and reported."""
     wall_clock: Callable[[], float] = time.time
 
+    async def consent_notices(self, reader: Reader) -> tuple[str, ...]:
+        """What a person who judges is to know: without their word, their exchanges are not learned from."""
+        if self.consent_by_default or await self.consent_of(reader.uid) is not None:
+            return ()
+        return ("It helps with your own questions. Models learn from it once you allow it: nix-trinity consent yes",)
+
     def routes(self, reader_of: Callable[[Request], Reader], correct: Correct) -> list[Route]:
         """The routes, for those whom ``reader_of`` lets in."""
         handlers = _Handlers(self, reader_of, correct)

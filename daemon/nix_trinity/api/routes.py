@@ -108,7 +108,12 @@ class Api:
             )
         if correction is not None:
             check_text(correction, field="correction", most=messages.MOST_ATTACHMENT_CHARACTERS)
-        return http.json_response(await self._judged(reader, message.id, message.verdict, correction))
+        reply = await self._judged(reader, message.id, message.verdict, correction)
+        if self.learning is not None and message.verdict != "bad":
+            reply = msgspec.structs.replace(
+                reply, notices=(*reply.notices, *await self.learning.consent_notices(reader))
+            )
+        return http.json_response(reply)
 
     async def history(self, request: Request) -> Response:
         """``GET /v1/history``."""

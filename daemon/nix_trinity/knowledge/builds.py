@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apsw
 import msgspec
@@ -11,6 +12,7 @@ from nix_trinity.knowledge.judged import as_json
 from nix_trinity.knowledge.learning import Build
 
 _COLUMNS = tuple(field.name for field in msgspec.structs.fields(Build))
+_NEWEST_FIRST = "ORDER BY started_at_ms DESC, id"
 _LIST = ", ".join(_COLUMNS)
 _ROLES_AT = _COLUMNS.index("roles")
 _PUT = (
@@ -39,9 +41,20 @@ def close_interrupted(connection: apsw.Connection, now_ms: int) -> int:
 
 def newest(connection: apsw.Connection, limit: int) -> list[Build]:
     """The builds that began last, newest first."""
+    return _builds(connection.execute(f"SELECT {_LIST} FROM builds {_NEWEST_FIRST} LIMIT ?", (limit,)))  # noqa: S608
+
+
+def between(connection: apsw.Connection, since_ms: int, until_ms: int) -> list[Build]:
+    """The builds that began from ``since_ms`` on and before ``until_ms``, newest first."""
+    period = "WHERE started_at_ms >= ? AND started_at_ms < ?"
+    rows = connection.execute(f"SELECT {_LIST} FROM builds {period} {_NEWEST_FIRST}", (since_ms, until_ms))  # noqa: S608
+    return _builds(rows)
+
+
+def _builds(rows: Iterable[tuple[object, ...]]) -> list[Build]:
     found: list[Build] = []
-    for row in connection.execute(f"SELECT {_LIST} FROM builds ORDER BY started_at_ms DESC, id LIMIT ?", (limit,)):  # noqa: S608
-        fields = dict(zip(_COLUMNS, row, strict=True))
+    for row in rows:
+        fields: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
         fields["roles"] = msgspec.json.decode(fields["roles"], type=tuple[str, ...])
         found.append(msgspec.convert(fields, Build, strict=False))
     return found

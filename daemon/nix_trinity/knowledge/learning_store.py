@@ -172,6 +172,10 @@ class LearningStore:
         """The builds that began last, newest first."""
         return await self._database.run(lambda connection: builds.newest(connection, limit))
 
+    async def builds_between(self, since_ms: int, until_ms: int) -> list[Build]:
+        """The builds that began from ``since_ms`` on and before ``until_ms``, newest first."""
+        return await self._database.run(lambda connection: builds.between(connection, since_ms, until_ms))
+
     async def last_success(self, kinds: Sequence[str]) -> int | None:
         """When the newest build of these kinds that is done, or found nothing new, had ended."""
         return await self._database.run(lambda connection: builds.last_success(connection, kinds))

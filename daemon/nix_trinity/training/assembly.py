@@ -22,12 +22,13 @@ from nix_trinity.training.analysis import Analysis
 from nix_trinity.training.building import Builder
 from nix_trinity.training.deployment import Deployment
 from nix_trinity.training.evaluation import Evaluation
-from nix_trinity.training.line import Clock, LearnLine
+from nix_trinity.training.line import LearnLine
 from nix_trinity.training.ports import Inspector, Pipeline
 from nix_trinity.training.progress import BuildEvent, RoleResult
 from nix_trinity.training.questions import load_questions
 from nix_trinity.training.removal import Removal
 from nix_trinity.training.reports import Reports
+from nix_trinity.training.role_line import Clock, RoleLine
 from nix_trinity.training.runs import BuildRuns
 from nix_trinity.training.service import LearningService
 from nix_trinity.training.versions import Versions
@@ -117,11 +118,9 @@ def assemble(
         building=lambda: runs.running is not None,
     )
     reports = Reports(directory / "reports", database, store, versions, consent_by_default=settings.consent_by_default)
-    line = LearnLine(
+    clock = Clock(_now_ms, datetime.date.today)
+    roles = RoleLine(
         store=store,
-        inspector=inspector,
-        corpus=indexed,
-        analysis=analysis,
         builder=Builder(
             engine, versions, lock=lock, free_bytes=lambda: _free_bytes(directory), adapters=settings.adapters
         ),
@@ -130,12 +129,13 @@ def assemble(
         versions=versions,
         specs=specs,
         settings=settings,
-        clock=Clock(_now_ms, datetime.date.today),
+        clock=clock,
         ready=ready,
         undisturbed=host.inhibit,
         switched=switched,
         purge=removal.purge_forgotten,
     )
+    line = LearnLine(store=store, inspector=inspector, corpus=indexed, analysis=analysis, roles=roles, clock=clock)
 
     async def work(build: Build, tell: Callable[[BuildEvent], None]) -> Sequence[RoleResult]:
         results = await line.run(build, tell)
@@ -161,6 +161,7 @@ def assemble(
         settings=settings,
         build=build,
         start_unit=host.start_unit,
+        purge=removal.purge_forgotten,
         now_ms=_now_ms,
     )
     service = LearningService(

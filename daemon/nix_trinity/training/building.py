@@ -63,14 +63,14 @@ class Builder:
         return True
 
     async def rejected_before(self, spec: RoleSpec, learned: Sequence[Learned]) -> Manifest | None:
-        """The newest version that was made of the very same, evaluated and rejected.
+        """The newest version of the very same that was evaluated and rejected, or that an operator went back from.
 
         :raises EngineError: as for :meth:`unchanged`.
         """
         rejected = [
             one
             for one in await off_loop(self._versions.load_all)
-            if one.role == spec.role and one.state == "rejected" and one.scores is not None
+            if one.role == spec.role and (one.went_back or (one.state == "rejected" and one.scores is not None))
         ]
         if not rejected:
             return None

@@ -90,6 +90,10 @@ class Deployment:
             _log.warning("deployment_recovered", role=intent.role, version=intent.to, done=said)
             return said
 
+    async def pending(self) -> bool:
+        """Whether a deployment was begun that is still to be ended by :meth:`recover`."""
+        return await off_loop(self._journal.read) is not None
+
     async def rollback(self, role: str, version: str | None, *, now_ms: int) -> Manifest:
         """Deploy an earlier version again: the previous one unless told which.
 
@@ -122,7 +126,12 @@ class Deployment:
             )
         current = await off_loop(lambda: self._versions.deployed(role))
         after = f" after {current.name}" if current is not None else ""
-        return await self.deploy(chosen.name, now_ms=now_ms, why=f"An operator went back to it{after}.")
+        manifest = await self.deploy(chosen.name, now_ms=now_ms, why=f"An operator went back to it{after}.")
+        if current is not None:
+            # So that no timer deploys the same examples again.
+            why = f"An operator went back from it to {manifest.name}."
+            await off_loop(lambda: self._versions.replace(current.name, went_back=True, why=why))
+        return manifest
 
     def _previous(self, role: str) -> Manifest:
         earlier = [
@@ -204,6 +213,7 @@ class Deployment:
             deployed_at_ms=intent.at_ms,
             replaced_at_ms=None,
             removed=False,
+            went_back=False,
             digest=digest,
             why=intent.why,
         )

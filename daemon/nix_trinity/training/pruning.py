@@ -65,8 +65,10 @@ async def prune(
         return Pruned(False, listed, tuple(kept.items()), 0, max(0, free_bytes() - before))
 
 
-async def purge(engine: Engine, versions: Versions, ids: Collection[str], *, lock: EngineLock) -> tuple[str, ...]:
-    """Take forgotten exchanges out of all versions but the deployed ones, and out of all evaluations.
+async def purge(
+    engine: Engine, versions: Versions, ids: Collection[str], *, lock: EngineLock, running: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Take forgotten exchanges out of all versions but the deployed and the ``running`` ones, and of all evaluations.
 
     The model of such a version is deleted, since it holds the text; its Modelfile and manifest stay without it.
     A deployed one has to be replaced first. Returns the names of the versions that were changed.
@@ -79,13 +81,24 @@ async def purge(engine: Engine, versions: Versions, ids: Collection[str], *, loc
     async with lock:
         for one in await off_loop(versions.load_all):
             await off_loop(lambda one=one: _purge_evaluation(versions, one.name, forgotten))  # type: ignore[misc]
-            if one.state == "deployed" or forgotten.isdisjoint(one.example_ids):
+            if one.name not in names_holding((one,), forgotten, running):
                 continue
             with suppress(ModelMissingError):
                 await engine.delete(one.name)
             await off_loop(lambda one=one: _purge_texts(versions, one, forgotten))  # type: ignore[misc]
             changed.append(one.name)
     return tuple(changed)
+
+
+def names_holding(
+    manifests: Sequence[Manifest], ids: Collection[str], running: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The versions that :func:`purge` would change: they hold one of these exchanges, and need not be replaced first."""
+    return tuple(
+        one.name
+        for one in manifests
+        if one.state != "deployed" and one.name not in running and not set(ids).isdisjoint(one.example_ids)
+    )
 
 
 def still_holding(manifests: Sequence[Manifest], ids: Collection[str]) -> tuple[str, ...]:

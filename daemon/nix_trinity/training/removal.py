@@ -12,7 +12,7 @@ from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.housekeeping import Removed, remove_old
 from nix_trinity.knowledge.learning_store import LearningStore
 from nix_trinity.training.learning import Pruned
-from nix_trinity.training.pruning import prune, purge
+from nix_trinity.training.pruning import names_holding, prune, purge
 from nix_trinity.training.versions import Versions
 
 
@@ -44,38 +44,54 @@ class Removal:
         self._building = building
 
     async def prune(self, dry_run: bool) -> Pruned:
-        """Remove the versions and exchanges that no rule keeps..
+        """Remove the exchanges and versions that no rule keeps; exchanges first, since these need no engine.
 
+        :raises EngineError: the engine cannot be asked; what was done stays done.
         :raises StorageError: knowledge.db or a manifest cannot be written.
         """
+        removed = await self._old_exchanges(dry_run)
+        free = self._free_bytes()
+        purged = names_holding(self._versions.load_all(), await self._gone(), self._running())
         if not dry_run:
             await self.purge_forgotten()
-        removed = await self._old_exchanges(dry_run)
-        engine = await self._engine()
-        candidates = {one.name for one in self._versions.load_all() if one.state == "candidate"}
         pruned = await prune(
-            engine,
+            await self._engine(),
             self._versions,
             self._policy,
             lock=self._lock,
             now_ms=self._now_ms(),
             dry_run=dry_run,
             free_bytes=self._free_bytes,
-            running=candidates if self._building() else (),
+            running=self._running(),
         )
+        going = {name: reason for name, reason in pruned.versions if name not in purged}
         return msgspec.structs.replace(
-            pruned, exchanges=removed.exchanges, freed_bytes=pruned.freed_bytes + removed.freed_bytes
+            pruned,
+            versions=(*((name, "it holds what was deleted") for name in purged), *going.items()),
+            kept=tuple((name, reason) for name, reason in pruned.kept if name not in purged),
+            exchanges=removed.exchanges,
+            freed_bytes=removed.freed_bytes + (0 if dry_run else max(0, self._free_bytes() - free)),
         )
 
     async def purge_forgotten(self) -> None:
         """Take exchanges that were deleted out of all versions but the deployed ones.
 
-        :raises StorageError: a manifest cannot be written.
+        :raises EngineError: the engine cannot be asked. :raises StorageError: a manifest cannot be written.
         """
-        learned = {one for manifest in self._versions.load_all() for one in manifest.example_ids}
-        gone = learned - await self._store.existing(sorted(learned))
+        gone = await self._gone()
         if gone:
-            await purge(await self._engine(), self._versions, gone, lock=self._lock)
+            await purge(await self._engine(), self._versions, gone, lock=self._lock, running=self._running())
+
+    async def _gone(self) -> set[str]:
+        """The exchanges that any version teaches and that were deleted since."""
+        learned = {one for manifest in self._versions.load_all() for one in manifest.example_ids}
+        return learned - await self._store.existing(sorted(learned))
+
+    def _running(self) -> set[str]:
+        """The candidates that a build is at work on."""
+        if not self._building():
+            return set()
+        return {one.name for one in self._versions.load_all() if one.state == "candidate"}
 
     async def _old_exchanges(self, dry_run: bool) -> Removed:
         used = {one for manifest in self._versions.load_all() for one in manifest.example_ids}

@@ -12,7 +12,6 @@ from nix_trinity.training.learning import WrittenReport
 from nix_trinity.training.report import month_range, write_report
 from nix_trinity.training.versions import Versions
 
-_MOST_BUILDS = 500
 # The plots show where the month stands in its half year.
 _TREND_MONTHS = 6
 
@@ -37,7 +36,8 @@ class Reports:
         """
         counted = await self._counted(month_range(month))
         trend = await self._counted(month_range(month, months=_TREND_MONTHS))
-        builds = await self._store.builds(_MOST_BUILDS)
+        since_ms, until_ms = month_range(month)
+        builds = await self._store.builds_between(since_ms, until_ms)
 
         def write() -> WrittenReport:
             path = write_report(

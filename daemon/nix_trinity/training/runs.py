@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 import msgspec
 import structlog
 
-from nix_trinity.errors import BusyError, InternalError, TrinityError
+from nix_trinity.errors import BusyError, InternalError, StorageError, TrinityError
 from nix_trinity.knowledge.exchanges import new_id
 from nix_trinity.knowledge.learning import Build, BuildKind, BuildState
 from nix_trinity.knowledge.learning_store import LearningStore
@@ -67,7 +67,7 @@ class BuildRuns:
         self._running = build
         events: asyncio.Queue[BuildEvent | TrinityError | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(build, events.put_nowait, force=force), name=f"build {build.id}")
-        self._task.add_done_callback(lambda _: events.put_nowait(None))
+        self._task.add_done_callback(lambda _: self._over(events))
         while (event := await events.get()) is not None:
             if isinstance(event, TrinityError):
                 raise event
@@ -78,6 +78,11 @@ class BuildRuns:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
+
+    def _over(self, events: asyncio.Queue[BuildEvent | TrinityError | None]) -> None:
+        # Also of a task that was cancelled before its first step.
+        self._running = None
+        events.put_nowait(None)
 
     async def _run(self, build: Build, tell: Callable[[BuildEvent | TrinityError], None], *, force: bool) -> None:
         structlog.contextvars.bind_contextvars(build=build.id)
@@ -99,18 +104,16 @@ class BuildRuns:
             _log.info("build ended", state=state, results=why)
             tell(BuildEnded(build.id, state, why, round(time.monotonic() - began, 1)))
         except asyncio.CancelledError:
-            await asyncio.shield(
-                self._end(build, "failed", (), "interrupted", "The daemon was stopped while it was building.")
-            )
+            await asyncio.shield(self._failed(build, "interrupted", "The daemon was stopped while it was building."))
             raise
         except TrinityError as error:
-            await self._end(build, "failed", (), error.stable_code, f"{error.message} {error.hint}")
             _log.warning("build failed", code=error.stable_code, error=error.message)
             tell(error)
+            await self._failed(build, error.stable_code, f"{error.message} {error.hint}")
         except Exception as error:
             _log.exception("build failed")
-            await self._end(build, "failed", (), "internal", repr(error))
             tell(InternalError("The build failed by a fault of NixTrinity's own.", "See: journalctl -u nix-trinity -e"))
+            await self._failed(build, "internal", repr(error))
         finally:
             self._running = None
 
@@ -122,6 +125,13 @@ class BuildRuns:
             if not_due:
                 return not_due
         return await self._holding() or "" if build.kind != "manual" else ""
+
+    async def _failed(self, build: Build, code: str, error: str) -> None:
+        """Write down that it failed, where that can be written."""
+        try:
+            await self._end(build, "failed", (), code, error)
+        except StorageError as unwritten:
+            _log.warning("a build's end is not kept", code=unwritten.stable_code, error=unwritten.message)
 
     async def _end(
         self,

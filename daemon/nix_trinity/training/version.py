@@ -76,6 +76,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deployed_at_ms: int | None = None
     replaced_at_ms: int | None = None
     checkpoint: bool = False
+    went_back: bool = False
+    """An operator went back from it to an earlier one: no build deploys the same examples again by itself."""
     removed: bool = False
     """The model was pruned from the engine; the manifest stays, and it can be built again."""
     why: str = ""

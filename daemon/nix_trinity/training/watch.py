@@ -36,24 +36,30 @@ class Watch:
         settings: LearningSection,
         build: Callable[[str], AsyncGenerator[BuildEvent, None]],
         start_unit: Callable[[str], Awaitable[None]] | None,
+        purge: Callable[[], Awaitable[None]],
         now_ms: Callable[[], int],
     ) -> None:
-        """``build`` starts a build by the daemon itself, ``start_unit`` a systemd unit (None: there is no bus)."""
+        """``purge`` takes what was deleted out of versions that are not deployed; ``build`` starts a build by the daemon itself, ``start_unit`` a systemd unit (None: there is no bus)."""
         self._store = store
         self._corpus = corpus
         self._versions = versions
         self._settings = settings
         self._build = build
         self._start_unit = start_unit
+        self._purge = purge
         self._now_ms = now_ms
 
     async def run(self) -> None:
         """Look until cancelled; what fails is logged and tried again at the next look."""
         while True:
+            reason = ""
             try:
-                await self._look()
+                await self._purge()
+                reason = await self._look()
             except TrinityError as error:
                 _log.warning("cannot tell whether a build is needed", code=error.stable_code, error=error.message)
+            if reason:
+                await self._start(reason)
             await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
 
     async def reasons(self) -> list[str]:
@@ -61,8 +67,7 @@ class Watch:
 
         :raises TrinityError: knowledge.db or the index cannot be read.
         """
-        last = await self._store.last_build_started() or 0
-        since = await self._store.since(last)
+        since = await self._store.since(await self._last_build_ms())
         _, release = await self._corpus.stamp()
         known = await self._store.fact(_RELEASE)
         learned = {
@@ -89,15 +94,24 @@ class Watch:
         if release is not None:
             await self._store.set_fact(_RELEASE, release)
 
-    async def _look(self) -> None:
+    async def _last_build_ms(self) -> int:
+        """When the last build began; one in the future is from before the clock was set back."""
+        now_ms = self._now_ms()
+        asked_at = int(await self._store.fact(_ASKED_FOR) or 0)
+        last = await self._store.last_build_started() or 0
+        return last if last <= now_ms else asked_at if asked_at <= now_ms else 0
+
+    async def _look(self) -> str:
+        """Why a build is to be started now; '' when none is."""
         asked_at = int(await self._store.fact(_ASKED_FOR) or 0)
         if 0 <= self._now_ms() - asked_at < _BETWEEN_BUILDS_MS:
-            return
+            return ""
         why = await self.reasons()
-        if not why:
-            return
-        await self._store.set_fact(_ASKED_FOR, str(self._now_ms()))
-        reason = "; ".join(why)
+        if why:
+            await self._store.set_fact(_ASKED_FOR, str(self._now_ms()))
+        return "; ".join(why)
+
+    async def _start(self, reason: str) -> None:
         _log.info("a build is needed at once", reason=reason)
         if self._settings.immediate_unit and self._start_unit is not None:
             try:
@@ -108,5 +122,8 @@ class Watch:
                 )
             else:
                 return
-        async for _ in self._build(reason):
-            pass
+        try:
+            async for _ in self._build(reason):
+                pass
+        except TrinityError as error:
+            _log.warning("the build at once failed", code=error.stable_code, error=error.message)
