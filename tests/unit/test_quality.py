@@ -216,11 +216,19 @@ def states(*lessons: Lesson, share: float = 0.0) -> dict[str, str]:
 
 def test_of_those_that_ask_the_same_the_best_stays_and_the_others_name_it() -> None:
     old = made("old", kind="corrected", judged_at_ms=1)
-    merged = merge([made("new", judged_at_ms=9), made("op", by_operator=True, judged_at_ms=5), old])
+    merged = merge([made("new", judged_at_ms=9), made("other", judged_at_ms=5), old])
     assert [one.state for one in merged] == ["duplicate", "duplicate", "eligible"]
     assert merged[0].reason == "Exchange old asks the same and was corrected."
     assert states(made("new", judged_at_ms=9), made("op", by_operator=True)) == {"new": "duplicate", "op": "eligible"}
     assert states(made("a", judged_at_ms=1), made("b", judged_at_ms=2)) == {"a": "duplicate", "b": "eligible"}
+
+
+def test_one_persons_correction_of_what_an_operator_accepted_waits_for_a_review() -> None:
+    merged = merge([made("op", by_operator=True, judged_at_ms=5), made("mine", kind="corrected", judged_at_ms=9)])
+    assert [one.state for one in merged] == ["eligible", "review"]
+    assert "exchange op" in merged[1].reason
+    by_operator = made("boss", kind="corrected", by_operator=True, judged_at_ms=9)
+    assert states(made("op", by_operator=True, judged_at_ms=5), by_operator) == {"op": "duplicate", "boss": "eligible"}
 
 
 def test_nearly_the_same_question_in_another_cluster_is_a_duplicate_and_an_opposite_one_is_not() -> None:
@@ -270,5 +278,8 @@ def test_merging_never_loses_a_correction_whatever_the_order(data: st.DataObject
         group = [(before, after) for before, after in zip(lessons, merged, strict=True) if before.cluster == cluster]
         active = [pair for pair in group if pair[0].state in {"eligible", "held_out", "duplicate"}]
         if active:
-            (winner,) = [after for _, after in active if after.state != "duplicate"]
-            assert winner.kind == "corrected" or all(before.kind != "corrected" for before, _ in active)
+            (winner,) = [after for _, after in active if after.state not in {"duplicate", "review"}]
+            corrections = [before for before, _ in active if before.kind == "corrected"]
+            assert winner.kind == "corrected" or not any(one.by_operator for one in corrections)
+            assert winner.kind == "corrected" or winner.by_operator or not corrections
+            assert all(after.state != "excluded" for _, after in active)

@@ -23,6 +23,8 @@ _MOST_STEMS_KEPT = 200
 _EVERYBODY = "a"
 # Of how many the length is looked at, as a multiple of what is asked for: many short questions share all they say.
 _LOOKED_AT = 32
+# Of how many the exchanges are looked up at a time; most of them are accepted still.
+_AT_ONCE = 12
 # Long answers say too much else to be anybody's answer again; they would also take long to check.
 _LONGEST_ANSWER = 8_000
 
@@ -96,19 +98,20 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
     # As in BM25, of two that share as much the shorter is nearer.
     numbers.sort(key=lambda number: (-scores[number] / math.sqrt(lengths[number]), -number))
     found: list[Past] = []
-    for number in numbers:
+    for start in range(0, len(numbers), _AT_ONCE):
+        some = numbers[start : start + _AT_ONCE]
+        # The index only proposes: acceptance, and whose it is, are looked up where they are kept.
+        rows = connection.execute(
+            "SELECT p.id, a.id, a.question, a.answer, a.options_release, a.option_types, a.accepted_at_ms, a.by_operator"
+            " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
+            f" WHERE p.id IN ({', '.join('?' * len(some))})"
+            " AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?",
+            (*some, uid, _LONGEST_ANSWER),
+        )
+        there = {number: Past(*rest, by_operator=bool(operator)) for number, *rest, operator in rows}
+        found += [there[number] for number in some if number in there][: limit - len(found)]
         if len(found) == limit:
             break
-        # The index only proposes: acceptance, and whose it is, are looked up where they are kept.
-        row = connection.execute(
-            "SELECT a.id, a.question, a.answer, a.options_release, a.option_types, a.accepted_at_ms, a.by_operator"
-            " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
-            " WHERE p.id = ? AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?",
-            (number, uid, _LONGEST_ANSWER),
-        ).fetchone()
-        if row is not None:
-            identifier, question, answer, release, types, at, by_operator = row
-            found.append(Past(identifier, question, answer, release, types, at, bool(by_operator)))
     return found
 
 

@@ -63,7 +63,16 @@ def _settled(group: Sequence[Lesson], held_out_share: float) -> list[Lesson]:
     candidates = [lesson for lesson in group if lesson.state in _IN_QUESTION]
     if not candidates:
         return []
+    doubted: list[Lesson] = []
     best = max(candidates, key=_rank)
+    operators = [lesson for lesson in candidates if lesson.by_operator]
+    while operators and not best.by_operator:
+        # One person's word against an operator's: a person decides, and no rule.
+        other = max(operators, key=_rank)
+        why = f"An operator accepted another answer to the same question: exchange {other.exchange_id}."
+        doubted.append(msgspec.structs.replace(best, state="review", reason=why))
+        candidates.remove(best)
+        best = max(candidates, key=_rank)
     corrected = any(lesson.kind == "corrected" and lesson.state != "excluded" for lesson in group)
     kept = best
     if best.state == "held_out" and corrected:
@@ -78,7 +87,7 @@ def _settled(group: Sequence[Lesson], held_out_share: float) -> list[Lesson]:
             reason="It is the best of the exchanges that ask the same."
             + (" It is kept for evaluation and is no example." if held else ""),
         )
-    settled = [kept]
+    settled = [*doubted, kept]
     for lesson in candidates:
         if lesson is not best:
             why = f"Exchange {best.exchange_id} asks the same and {_better(best, lesson)}."
