@@ -82,7 +82,7 @@ async def timed(title: str, grounding: Grounding, past: PastSource | None) -> No
     wall, processor, given = [], [], 0
     for question in own_questions():
         began, worked = time.perf_counter(), time.process_time()
-        grounds = await grounding.grounds(question.question, "", past=past)
+        grounds = await grounding.grounds(question.question, "", past=past or ())
         wall.append((time.perf_counter() - began) * 1e3)
         processor.append((time.process_time() - worked) * 1e3)
         given += bool(grounds.past)

@@ -6,7 +6,7 @@ The order of the steps and what each hands on is all that stands here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from functools import partial
 
@@ -20,7 +20,7 @@ from nix_trinity.answering.grounding import Grounding, Grounds
 from nix_trinity.answering.known_answer import give_again, known_answer
 from nix_trinity.answering.outcome import outcome_of
 from nix_trinity.answering.passages import given_notes
-from nix_trinity.answering.past import by_id
+from nix_trinity.answering.past import PastSource, by_id
 from nix_trinity.answering.prompt import Situation, Turn
 from nix_trinity.answering.question import Question, Queued, Text
 from nix_trinity.answering.record import Record
@@ -32,6 +32,7 @@ from nix_trinity.answering.start import Start
 from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.errors import EngineError, EngineTimeoutError, EngineUnreachableError, ModelMissingError
 from nix_trinity.knowledge.exchanges import new_id
+from nix_trinity.knowledge.past_answers import Past
 from nix_trinity.knowledge.redaction import redact
 from nix_trinity.knowledge.store import KnowledgeStore
 
@@ -100,8 +101,9 @@ class Answerer:
         )
         record.routed(session, chosen.role, chosen.reason)
         notices = _redaction_notices(text.count + attachment.count)
+        past: PastSource | Sequence[Past] = partial(self._store.accepted_like, question.uid)
         if not (turns or question.fresh or attachment.text.strip()):
-            known = await known_answer(self._grounding, self._store, question.uid, text.text, self._syntax)
+            known, past = await known_answer(self._grounding, self._store, question.uid, text.text, self._syntax)
             if known is not None:
                 await give_again(known, running, record, session=session, role=chosen.role, notices=notices)
                 await self._end(running, record)
@@ -112,7 +114,6 @@ class Answerer:
 
         async with self._admission.place(on_wait):
             record.admitted()
-            past = partial(self._store.accepted_like, question.uid)
             grounds = await self._grounding.grounds(text.text, attachment.text, past=past)
             line = AnswerLine(
                 Asked(

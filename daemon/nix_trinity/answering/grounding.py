@@ -61,13 +61,13 @@ class Grounding:
         self._made_of: int | None = None
         self._making = asyncio.Lock()
 
-    async def grounds(self, question: str, attachment: str, *, past: PastSource | None = None) -> Grounds:
+    async def grounds(self, question: str, attachment: str, *, past: PastSource | Sequence[Past] = ()) -> Grounds:
         """Search for a question. A search that fails is said to have failed: it is not "nothing found".
 
-        ``past`` finds the accepted exchanges that the person may draw on.
+        ``past`` finds the accepted exchanges that the person may draw on, or is what was found already.
         """
         try:
-            found = await self._past(question, past) if past is not None else ()
+            found = await self._past(question, past) if callable(past) else past
             near = await self._embedder.nearest(question)
             verifier = (await self._current())[0] if found else None
             grounds = await self._corpus.read(
@@ -80,22 +80,24 @@ class Grounding:
         except TrinityError as error:
             return Grounds(None, None, None, str(error))
 
-    async def asked_before(self, question: str, past: PastSource) -> tuple[tuple[Past, ...], Grounds]:
-        """The accepted exchanges whose question is this very one, the newest first, and what checks their answers.
+    async def asked_before(self, question: str, past: PastSource) -> tuple[tuple[Past, ...], Grounds, Sequence[Past]]:
+        """The accepted exchanges whose question is this very one, the newest first; what checks their answers; and all
+        that ``past`` found, for :meth:`grounds`.
 
         None where nothing is there to check them by, and when the search fails: then a model is asked.
         """
-        nothing = ((), Grounds(None, None, None))
+        found: Sequence[Past] = ()
+        nothing = Grounds(None, None, None)
         try:
             found = await self._past(question, past)
             same = await self._corpus.read(lambda index: self._same(index, question, found)) if found else ()
             if not same:
-                return nothing
+                return (), nothing, found
             release = await self._corpus.read(lambda index: index.release())
             verifier, tree = await self._current()
         except TrinityError:
-            return nothing
-        return same, Grounds(None, verifier, release, tree=tree)
+            return (), nothing, found
+        return same, Grounds(None, verifier, release, tree=tree), found
 
     async def warm_up(self) -> None:
         """Load what the first question would wait for; without an index there is nothing to load."""

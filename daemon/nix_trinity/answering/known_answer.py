@@ -57,17 +57,17 @@ class KnownAnswer:
 
 async def known_answer(
     grounding: Grounding, store: KnowledgeStore, uid: int, question: str, syntax: SyntaxCheck | None
-) -> KnownAnswer | None:
+) -> tuple[KnownAnswer | None, Sequence[Past]]:
     """The newest accepted answer to this very question that a person may draw on, while nothing in it is wrong here.
 
-    None: ask a model.
+    None: ask a model; it is to be given the accepted exchanges that were found on the way.
     """
-    same, grounds = await grounding.asked_before(question, partial(store.accepted_like, uid))
+    same, grounds, found = await grounding.asked_before(question, partial(store.accepted_like, uid))
     for one in same:
         known = await _holding(one, grounds, syntax)
         if known is not None and await _stands_alone(store, one.id):
-            return known
-    return None
+            return known, found
+    return None, found
 
 
 async def give_again(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apsw
 
@@ -27,6 +28,13 @@ _LOOKED_AT = 32
 _AT_ONCE = 12
 # Long answers say too much else to be anybody's answer again; they would also take long to check.
 _LONGEST_ANSWER = 8_000
+
+
+_LOOKED_UP = (
+    "SELECT p.id, a.id, a.question, a.answer, a.options_release, a.option_types, a.accepted_at_ms, a.by_operator"
+    " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
+    " WHERE p.id IN ({}) AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +109,17 @@ def accepted_like(connection: apsw.Connection, uid: int, asked: Sequence[str], l
     for start in range(0, len(numbers), _AT_ONCE):
         some = numbers[start : start + _AT_ONCE]
         # The index only proposes: acceptance, and whose it is, are looked up where they are kept.
-        rows = connection.execute(
-            "SELECT p.id, a.id, a.question, a.answer, a.options_release, a.option_types, a.accepted_at_ms, a.by_operator"
-            " FROM past_answers p JOIN accepted_exchanges a ON a.id = p.exchange_id"
-            f" WHERE p.id IN ({', '.join('?' * len(some))})"
-            " AND (a.uid = ? OR a.by_operator = 1) AND length(a.answer) <= ?",
-            (*some, uid, _LONGEST_ANSWER),
-        )
-        there = {number: Past(*rest, by_operator=bool(operator)) for number, *rest, operator in rows}
+        rows = connection.execute(_LOOKED_UP.format(", ".join("?" * len(some))), (*some, uid, _LONGEST_ANSWER))
+        there = {int(row[0]): _past(row[1:]) for row in rows}
         found += [there[number] for number in some if number in there][: limit - len(found)]
         if len(found) == limit:
             break
     return found
+
+
+def _past(row: tuple[Any, ...]) -> Past:
+    identifier, question, answer, release, types, at, by_operator = row
+    return Past(identifier, question, answer, release, types, at, bool(by_operator))
 
 
 def _asker(uid: int) -> str:
