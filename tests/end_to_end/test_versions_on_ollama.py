@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import random
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from nix_trinity.training.version import Learned
 from nix_trinity.training.versions import Versions
 from tests.stack.lora import write_adapter
 from tests.stack.server import OllamaServer
+from tests.unit.test_retention import START, History, at, oracle
 
 WEEK_MS = 7 * 86_400_000
 FRIDAY = datetime.date(2026, 1, 2)
@@ -232,5 +234,66 @@ def test_an_adapter_made_elsewhere_is_built_in_from_the_base_each_time(
         # It is there, loads and answers.
         request = ChatRequest("nix-quick", (ChatMessage("user", "Hi"),), 2048, 4)
         assert "".join([chunk.text async for chunk in line.engine.chat(request)])
+
+    on_ollama(work)
+
+
+def test_a_year_of_builds_leaves_on_the_server_exactly_what_the_rule_says(
+    on_ollama: Callable[..., Any], chat_model: str
+) -> None:
+    async def work(line: Line) -> None:
+        chance = random.Random(11)
+        histories = {role: History(role) for role in ROLES}
+        for day in range(365):
+            date = START + datetime.timedelta(day)
+            for role, history in histories.items():
+                before = set(history.manifests)
+                if date.day == 1:
+                    history.build(day, "monthly", deploy=chance.random() < 0.9)
+                if date.weekday() == 4:
+                    history.build(day, "weekly", deploy=chance.random() < 0.7)
+                if chance.random() < (0.05 if role == "expert" else 0.01):
+                    history.build(day, "immediate", deploy=chance.random() < 0.8)
+                for name in set(history.manifests) - before:
+                    await line.engine.copy(chat_model, name)
+                for manifest in history.manifests.values():
+                    if line.versions.find(manifest.name) != manifest:
+                        line.versions.put(manifest)
+            if date.weekday() != 5:
+                continue
+            now_ms = at(day + 0.5)
+            await prune(
+                line.engine,
+                line.versions,
+                RetentionSection(),
+                lock=line.lock,
+                now_ms=now_ms,
+                dry_run=False,
+                free_bytes=lambda: 0,
+            )
+            there = {model.name.removesuffix(":latest") for model in await line.engine.list_models()}
+            wanted = {role: oracle(history, now_ms) for role, history in histories.items()}
+            assert there - {chat_model} == set().union(*wanted.values()), date
+            for role, history in histories.items():
+                history.prune(wanted[role])
+        assert sum(len(history.manifests) for history in histories.values()) > 200
+
+    on_ollama(work)
+
+
+def test_an_answer_that_runs_is_ended_by_the_version_that_began_it(on_ollama: Callable[..., Any]) -> None:
+    async def work(line: Line) -> None:
+        await line.week(0)
+        request = ChatRequest("nix-quick", (ChatMessage("user", "Tell me a long story."),), 2048, 150)
+        chunks = line.engine.chat(request)
+        said = (await anext(chunks)).text
+        deploying = asyncio.create_task(line.week(1))
+        finished = [chunk.usage async for chunk in chunks if (said := said + chunk.text) and chunk.usage is not None]
+        assert finished, "it ended as it should"
+        assert len(said) > 100
+        name = await deploying
+        deployed = line.versions.deployed("quick")
+        assert deployed is not None
+        assert deployed.name == name
 
     on_ollama(work)
