@@ -106,6 +106,7 @@ class AnswerLine:
         :raises EngineError: no model can answer; nothing was given yet, or the engine died in mid-answer.
         """
         settings = await self._settings()
+        form = self.main
         snippet = render_settings(settings)
         if snippet:
             yield await self.check.add(snippet_text(snippet))
@@ -120,6 +121,9 @@ class AnswerLine:
                     yield text
                 wrong = found_wrong
         self._count(self.main)
+        if self.main.usage is None and form is not None and form.usage is not None and snippet:
+            # It was stopped in its middle, so that the engine never said what it had seen; of the form it did.
+            self.main = form
         if snippet and (wrong is not None or self.stuck):
             # What is known of the settings is surer than a second try of a model that went astray.
             self.check.start_again()
