@@ -6,7 +6,8 @@ This is where a person's own choices meet ours. Their Modelfile takes the place 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,11 +16,16 @@ from nix_trinity.catalogue import ROLES, Catalogue, modelfiles_dir
 from nix_trinity.catalogue_entries import RoleOverride
 from nix_trinity.config import Config
 from nix_trinity.errors import ConfigError, ModelfileError
-from nix_trinity.modelfile.grammar import Modelfile
+from nix_trinity.modelfile.grammar import Message, Modelfile
 from nix_trinity.modelfile.parameters import typed_parameters
 from nix_trinity.modelfile.parse import parse_modelfile
+from nix_trinity.tokens import TOKENS_A_MESSAGE, most_tokens
 
 ParameterValue = int | float | bool | str | list[str]
+
+# The shares of a window: prompts keep a tenth free (answering/prompt.py), answers have at most a quarter.
+_USABLE, _ANSWER, _LEARNED = 0.9, 0.25, 0.1
+_LEAST_WORKING_TOKENS = 400
 
 
 class RoleSpec(msgspec.Struct, frozen=True):
@@ -70,9 +76,35 @@ def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str
         )
     resolved = catalogue.resolve(tier_name(config, catalogue, ram_gib), config.models.modern, overrides)
     return {
-        role: RoleSpec(role, model.base, model.num_ctx, modelfiles[role], parameters[role])
+        role: RoleSpec(role, model.base, model.num_ctx, _fitting(modelfiles[role], model.num_ctx), parameters[role])
         for role, model in resolved.items()
     }
+
+
+def _fitting(modelfile: Modelfile, num_ctx: int) -> Modelfile:
+    """The Modelfile with those of its examples, the first ones first, that leave a small window room to work in.
+
+    An answer has a quarter of it, what is learned a tenth, and question and finds _LEAST_WORKING_TOKENS.
+    """
+    system = most_tokens(modelfile.system or "") + TOKENS_A_MESSAGE
+    left = int(num_ctx * (_USABLE - _ANSWER - _LEARNED)) - system - _LEAST_WORKING_TOKENS
+    kept: list[Message] = []
+    for exchange in _exchanges(modelfile.messages):
+        tokens = sum(most_tokens(message.content) + TOKENS_A_MESSAGE for message in exchange)
+        if tokens <= left:
+            left -= tokens
+            kept += exchange
+    return replace(modelfile, messages=tuple(kept))
+
+
+def _exchanges(messages: Sequence[Message]) -> list[list[Message]]:
+    """Messages in groups that belong together: each begins with what a user says."""
+    groups: list[list[Message]] = []
+    for message in messages:
+        if message.role == "user" or not groups:
+            groups.append([])
+        groups[-1].append(message)
+    return groups
 
 
 def _read(path: Path, *, key: str) -> Modelfile:

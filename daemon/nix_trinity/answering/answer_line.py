@@ -260,5 +260,5 @@ class AnswerLine:
         )
 
     def _answer_tokens(self, model: ReadyModel) -> int:
-        # A third of the window at most, so that a small one keeps room for the question.
-        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 3)
+        # A quarter of the window at most, so that a small one keeps room for the question (roles.py).
+        return min(self._limits.answer_tokens, model.answer_limit or self._limits.answer_tokens, model.num_ctx // 4)
