@@ -50,7 +50,7 @@ def test_what_was_deleted_goes_without_an_evaluation_and_out_of_older_versions(t
         await line.build()
         newest = line.versions.get(line.deployed())
         assert (newest.name, newest.example_ids) == (f"{NAME}-3", ("first",))
-        assert newest.why == "It is the one before without what was deleted."
+        assert newest.why == "It is the one before without what was deleted or taken back."
         assert line.answers.asked == []
         assert line.switched[-1] == "quick"
         assert len(line.switched) == 3

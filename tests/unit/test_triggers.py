@@ -16,7 +16,7 @@ def facts(**changed: object) -> TriggerFacts:
         "corrections": 0,
         "bad": 0,
         "unanswered": (),
-        "forgotten": 0,
+        "taken_back": 0,
     }
     return msgspec.convert(values | changed, TriggerFacts)
 
@@ -31,7 +31,7 @@ def test_when_little_happened_nothing_asks_for_a_build() -> None:
         ({"built_for": "24.11"}, "NixOS is 25.05 now, and the last build was made for 24.11"),
         ({"corrections": 3}, "3 answers were corrected since the last build"),
         ({"bad": 4}, "4 answers were called bad since the last build"),
-        ({"forgotten": 1}, "1 exchange in deployed versions has been deleted"),
+        ({"taken_back": 1}, "1 exchange in deployed versions has been deleted or taken back"),
         (
             {"unanswered": ["Enable ssh", "how do I enable ssh?", "x", "please turn on ssh"]},
             "the same question (about network) was asked 3 times and not answered",
@@ -52,9 +52,9 @@ def test_opposite_questions_are_not_alike() -> None:
 
 
 def test_all_that_happened_is_told_what_was_forgotten_first() -> None:
-    found = reasons(facts(forgotten=2, corrections=9, bad=9, built_for="24.11"), LIMITS)
+    found = reasons(facts(taken_back=2, corrections=9, bad=9, built_for="24.11"), LIMITS)
     assert len(found) == 4
-    assert found[0] == "2 exchanges in deployed versions have been deleted"
+    assert found[0] == "2 exchanges in deployed versions have been deleted or taken back"
 
 
 def test_no_question_is_quoted() -> None:

@@ -219,7 +219,7 @@ def test_nothing_happened_so_nothing_is_built(tmp_path: Path) -> None:
         (bad_verdicts, "10 answers were called bad since the last build"),
         (unanswered, "the same question (about network) was asked 3 times and not answered"),
         (a_new_release, "NixOS is 25.11 now, and the last build was made for 25.05"),
-        (something_deleted, "1 exchange in deployed versions has been deleted"),
+        (something_deleted, "1 exchange in deployed versions has been deleted or taken back"),
     ],
 )
 def test_what_is_too_big_to_wait_makes_exactly_one_build(tmp_path: Path, happens: Act, why: str) -> None:
@@ -466,6 +466,6 @@ def test_what_an_operator_deletes_counts_too(tmp_path: Path) -> None:
     async def act(s: Scene) -> None:
         await as_one_expects(s)
         await s.stores.kept.forget(Reader(OPERATOR, sees_all=True), "taught")
-        assert await s.watch.reasons() == ["1 exchange in deployed versions has been deleted"]
+        assert await s.watch.reasons() == ["1 exchange in deployed versions has been deleted or taken back"]
 
     watched(tmp_path, act)

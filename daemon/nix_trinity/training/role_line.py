@@ -19,6 +19,7 @@ from nix_trinity.training.evaluation import Evaluation, EvaluationReport
 from nix_trinity.training.gate import decide
 from nix_trinity.training.progress import BuildEvent, BuildStep, RoleResult, Step
 from nix_trinity.training.selection import Selection, select
+from nix_trinity.training.taken_back import taken_back
 from nix_trinity.training.version import Learned, Manifest, deployed_name
 from nix_trinity.training.versions import Versions
 
@@ -82,9 +83,9 @@ class RoleLine:
             tell(BuildStep(role, name, done, total, text))
 
         spec, before = self._specs[role], self._versions.deployed(role)
-        deployed, gone = before, await self._gone(before)
+        deployed, gone = before, await taken_back(self._store, before)
         if before is not None and gone:
-            step("deploy", 0, 1, f"a version without what was deleted ({len(gone)} examples)")
+            step("deploy", 0, 1, f"a version without what was taken back ({len(gone)} examples)")
             deployed = await self._without(gone, before, spec, build, release)
         selection = await self._selected(spec, deployed.learned if deployed is not None else ())
         step("select", 1, 1, f"{len(selection.learned)} examples, {len(selection.added)} of them new")
@@ -116,7 +117,8 @@ class RoleLine:
         self, spec: RoleSpec, deployed: Manifest | None, selection: Selection, build: Build
     ) -> str:
         """Why there is nothing to build; '' where there is."""
-        if deployed is None and not selection.learned:
+        has_adapter = spec.modelfile.adapters or self._settings.adapters.get(spec.role)
+        if deployed is None and not selection.learned and not has_adapter:
             return "Nothing was confirmed or corrected yet that this role could learn."
         if await self._builder.unchanged(spec, selection.learned):
             return "The deployed version has these very examples."
@@ -185,20 +187,15 @@ class RoleLine:
         share = int(spec.num_ctx * self._settings.examples_share) - own
         return max(share, int(spec.num_ctx * _LEAST_LEARNED_SHARE))
 
-    async def _gone(self, deployed: Manifest | None) -> set[str]:
-        """The exchanges that the deployed version teaches and that were deleted since."""
-        ids = deployed.example_ids if deployed is not None else ()
-        return set(ids) - await self._store.existing(ids)
-
     async def _without(
         self, gone: set[str], deployed: Manifest, spec: RoleSpec, build: Build, release: str | None
     ) -> Manifest:
-        """Deploy the deployed version's examples without those that were deleted, and nothing new.
+        """Deploy the deployed version's examples without those that were taken back, and nothing new.
 
-        Whoever deletes an exchange is promised that it goes, so this does not wait for an evaluation.
+        Whoever deletes or rejects an exchange is promised that it goes, so this does not wait for an evaluation.
         """
         left = [one for one in deployed.learned if one.id not in gone]
         candidate = await self._built(spec, left, build, release, from_base=True)
-        manifest = await self._deploy(candidate, "It is the one before without what was deleted.")
+        manifest = await self._deploy(candidate, "It is the one before without what was deleted or taken back.")
         await self._purge()
         return manifest

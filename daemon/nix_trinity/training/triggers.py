@@ -26,8 +26,8 @@ class TriggerFacts:
     bad: int
     unanswered: Sequence[str]
     """Questions that were not answered from what is known, newest first; 500 are looked at."""
-    forgotten: int
-    """How many exchanges in deployed versions have been deleted."""
+    taken_back: int
+    """How many exchanges in deployed versions were deleted or may not be taught any more."""
 
 
 class Limits(Protocol):
@@ -55,8 +55,10 @@ def reasons(facts: TriggerFacts, limits: Limits) -> list[str]:
     No question is quoted: the reasons are written to the journal.
     """
     found: list[str] = []
-    if facts.forgotten > 0:
-        found.append(f"{_exchanges(facts.forgotten)} in deployed versions {_has(facts.forgotten)} been deleted")
+    if facts.taken_back > 0:
+        found.append(
+            f"{_exchanges(facts.taken_back)} in deployed versions {_has(facts.taken_back)} been deleted or taken back"
+        )
     if facts.release is not None and facts.built_for is not None and facts.release != facts.built_for:
         found.append(f"NixOS is {facts.release} now, and the last build was made for {facts.built_for}")
     if facts.corrections >= limits.corrections_for_build:

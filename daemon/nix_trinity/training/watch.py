@@ -12,6 +12,7 @@ from nix_trinity.errors import TrinityError
 from nix_trinity.knowledge.learning_store import LearningStore
 from nix_trinity.training.line import CorpusPort
 from nix_trinity.training.progress import BuildEvent
+from nix_trinity.training.taken_back import taken_back
 from nix_trinity.training.triggers import TriggerFacts, reasons
 from nix_trinity.training.versions import Versions
 
@@ -70,19 +71,17 @@ class Watch:
         since = await self._store.since(await self._last_build_ms())
         _, release = await self._corpus.stamp()
         known = await self._store.fact(_RELEASE)
-        learned = {
-            one
-            for manifest in self._versions.load_all()
-            if manifest.state == "deployed"
-            for one in manifest.example_ids
-        }
+        back: set[str] = set()
+        for manifest in self._versions.load_all():
+            if manifest.state == "deployed":
+                back |= await taken_back(self._store, manifest)
         facts = TriggerFacts(
             release=release,
             built_for=known if known is not None else release,
             corrections=since.corrections,
             bad=since.bad,
             unanswered=[question for _, question in since.unanswered],
-            forgotten=len(learned - await self._store.existing(sorted(learned))),
+            taken_back=len(back),
         )
         if known is None and release is not None:
             await self._store.set_fact(_RELEASE, release)
