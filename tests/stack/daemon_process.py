@@ -102,7 +102,7 @@ class ActivatedDaemon:
             capture_output=True,
             text=True,
             errors="surrogateescape",
-            timeout=600,
+            timeout=120,
             check=False,
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nix_trinity.errors import CorpusError
-from nix_trinity.knowledge.exchanges import Reader
+from nix_trinity.knowledge.exchanges import Feedback, Reader
 from nix_trinity.training.progress import BuildStep
 from tests.unit.fake_engine import BASE
 from tests.unit.learn_bench import (
@@ -16,6 +16,7 @@ from tests.unit.learn_bench import (
     GRAPHICS,
     INVENTED,
     NAME,
+    NOW,
     OLD_GRAPHICS,
     OPERATOR,
     OWN,
@@ -184,5 +185,29 @@ def test_a_monthly_candidate_that_was_rejected_is_no_checkpoint(tmp_path: Path) 
         line.answers.says = lambda model: INVENTED if model == NAME else RIGHT
         assert (await line.build("monthly")).result == "rejected"
         assert line.versions.get(NAME).checkpoint is False
+
+    scenario(tmp_path, act)
+
+
+@pytest.mark.parametrize("what", ["rejected", "called bad", "consent withdrawn", "corrected anew"])
+def test_what_is_taken_back_goes_though_no_evaluation_is_better_without_it(tmp_path: Path, what: str) -> None:
+    async def act(line: Line) -> None:
+        await line.teach_more()
+        await line.teach()
+        await line.build()
+        assert line.versions.get(line.deployed()).example_ids == ("first", "second")
+        if what == "rejected":
+            await line.store.decide("second", "rejected", OPERATOR, NOW + 2)
+        elif what == "called bad":
+            word = Feedback(given_at_ms=NOW + 2, uid=OPERATOR, by_operator=True, verdict="bad")
+            await line.kept.judge(Reader(OPERATOR, sees_all=True), "second", word)
+        elif what == "consent withdrawn":
+            await line.store.say_consent(ALICE, False, NOW + 2)
+        else:
+            await line.say("second", "How do I enable graphics?", f"Set {GRAPHICS} to true, then reboot.", at=NOW + 2)
+        line.answers.says = lambda _: INVENTED
+        await line.build()
+        assert SECRET not in texts(line, "nix-quick")
+        assert ("first" in line.versions.get(line.deployed()).example_ids) == (what != "consent withdrawn")
 
     scenario(tmp_path, act)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from nix_trinity.knowledge.inspection import Inspection
 from nix_trinity.knowledge.learning import Judged, Lesson
-from nix_trinity.training.quality import held_out, lesson_of, merge
+from nix_trinity.training.duplicates import held_out, merge
+from nix_trinity.training.quality import lesson_of
 
 OPENSSH = {"services.openssh.enable": "boolean"}
 FINE = Inspection("25.05", "verified", OPENSSH, relevant=True)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from nix_trinity.knowledge.inspection import Inspection
 from nix_trinity.knowledge.learning import Judged, Lesson, LessonKind, LessonState
-from nix_trinity.training.duplicates import held_out, merge
+from nix_trinity.training.duplicates import held_out
 from nix_trinity.training.topics import topic_of
-
-__all__ = ["held_out", "lesson_of", "merge"]
 
 _VERIFIED = frozenset({"verified", "corrected"})
 _MOST_PROBLEMS_TOLD = 3
