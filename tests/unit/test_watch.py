@@ -81,7 +81,7 @@ class Scene:
         self.units: list[str] = []
         self.build_fails: TrinityError | None = None
         self.unit_fails: TrinityError | None = None
-        self.purges = 0
+        self.tidied = 0
         self.watch = Watch(
             store=self.stores.learning,
             corpus=self.corpus,
@@ -89,13 +89,13 @@ class Scene:
             settings=LearningSection(**settings),  # type: ignore[arg-type]
             build=self._build,
             start_unit=self._start_unit if bus else None,
-            purge=self._purge,
+            tidy=self._tidy,
             now_ms=lambda: self.now,
         )
         self._task: asyncio.Task[None] | None = None
 
-    async def _purge(self) -> None:
-        self.purges += 1
+    async def _tidy(self) -> None:
+        self.tidied += 1
 
     async def look(self, *, times: int = 1, after: int = MINUTE) -> None:
         """Let the watch look, ``after`` so many milliseconds on the wall's clock each time."""

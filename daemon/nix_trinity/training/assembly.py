@@ -154,6 +154,10 @@ def assemble(
     def build(reason: str) -> AsyncGenerator[BuildEvent, None]:
         return runs.start("immediate", ROLES, force=False, reason=reason)
 
+    async def tidy() -> None:
+        await deployment.recover()
+        await removal.purge_forgotten()
+
     watch = Watch(
         store=store,
         corpus=indexed,
@@ -161,7 +165,7 @@ def assemble(
         settings=settings,
         build=build,
         start_unit=host.start_unit,
-        purge=removal.purge_forgotten,
+        tidy=tidy,
         now_ms=_now_ms,
     )
     service = LearningService(

@@ -67,7 +67,7 @@ class BuildRuns:
         self._running = build
         events: asyncio.Queue[BuildEvent | TrinityError | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._run(build, events.put_nowait, force=force), name=f"build {build.id}")
-        self._task.add_done_callback(lambda _: self._over(events))
+        self._task.add_done_callback(lambda _: self._over(build, events))
         while (event := await events.get()) is not None:
             if isinstance(event, TrinityError):
                 raise event
@@ -79,9 +79,10 @@ class BuildRuns:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def _over(self, events: asyncio.Queue[BuildEvent | TrinityError | None]) -> None:
-        # Also of a task that was cancelled before its first step.
-        self._running = None
+    def _over(self, build: Build, events: asyncio.Queue[BuildEvent | TrinityError | None]) -> None:
+        # Also of a task that was cancelled before its first step; the next build may have begun by now.
+        if self._running is build:
+            self._running = None
         events.put_nowait(None)
 
     async def _run(self, build: Build, tell: Callable[[BuildEvent | TrinityError], None], *, force: bool) -> None:

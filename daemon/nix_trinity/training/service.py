@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from nix_trinity.catalogue import ROLES
-from nix_trinity.errors import NotFoundError, RequestError
+from nix_trinity.errors import EngineError, NotFoundError, RequestError
 from nix_trinity.knowledge.learning import Build, BuildKind, Decision, Lesson
 from nix_trinity.knowledge.learning_store import LearningStore
 from nix_trinity.training.deployment import Deployment
@@ -76,6 +77,10 @@ class LearningService:
 
     async def prune(self, *, dry_run: bool) -> Pruned:
         """See :class:`~nix_trinity.training.learning.Learning`."""
+        if not dry_run:
+            # A deployment that was interrupted needs the model of its version; without an engine it can wait.
+            with suppress(EngineError):
+                await self._deployment.recover()
         return await self._prune(dry_run)
 
     async def candidates(self, limit: int) -> Sequence[Lesson]:

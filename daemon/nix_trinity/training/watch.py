@@ -37,17 +37,18 @@ class Watch:
         settings: LearningSection,
         build: Callable[[str], AsyncGenerator[BuildEvent, None]],
         start_unit: Callable[[str], Awaitable[None]] | None,
-        purge: Callable[[], Awaitable[None]],
+        tidy: Callable[[], Awaitable[None]],
         now_ms: Callable[[], int],
     ) -> None:
-        """``purge`` takes what was deleted out of versions that are not deployed; ``build`` starts a build by the daemon itself, ``start_unit`` a systemd unit (None: there is no bus)."""
+        """``tidy`` ends what was interrupted, and takes what was deleted out of versions that are not deployed;
+        ``build`` starts a build by the daemon itself, ``start_unit`` a systemd unit (None: there is no bus)."""
         self._store = store
         self._corpus = corpus
         self._versions = versions
         self._settings = settings
         self._build = build
         self._start_unit = start_unit
-        self._purge = purge
+        self._tidy = tidy
         self._now_ms = now_ms
 
     async def run(self) -> None:
@@ -55,7 +56,7 @@ class Watch:
         while True:
             reason = ""
             try:
-                await self._purge()
+                await self._tidy()
                 reason = await self._look()
             except TrinityError as error:
                 _log.warning("cannot tell whether a build is needed", code=error.stable_code, error=error.message)
