@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import parse_config
 from nix_trinity.config_sections import RetentionSection
@@ -231,7 +232,13 @@ def test_an_adapter_made_elsewhere_is_built_in_from_the_base_each_time(
         assert await line.builder.unchanged(line.specs["quick"], [lesson(0), lesson(1)])
         write_adapter(adapter, alpha=4.0)
         assert not await line.builder.unchanged(line.specs["quick"], [lesson(0), lesson(1)]), "another adapter by now"
-        # It is there, loads and answers.
+
+        # It is there, loads and answers; and whoever looks after the roles' models leaves it as it is.
+        async def learned(role: str) -> tuple[ChatMessage, ...]:
+            return line.versions.learned_messages(role)
+
+        await RoleModels(line._engine, line.specs, learned).ready("quick")
+        assert "\nADAPTER " in ollama_server.http.post("/api/show", {"model": "nix-quick"})["modelfile"]
         request = ChatRequest("nix-quick", (ChatMessage("user", "Hi"),), 2048, 4)
         assert "".join([chunk.text async for chunk in line.engine.chat(request)])
 
