@@ -245,9 +245,21 @@ def test_a_model_that_goes_round_in_one_block_is_stopped(daemon: ActivatedDaemon
     answer = daemon.ask(CONCEPT)
     assert "--enable-on-system" not in answer["answer"]
     assert any("repeat itself" in notice for notice in answer["notices"])
-    # A rule or a row of dots is no circle.
-    engine.chat = no_form(answers("Use services.openssh.enable. ", "```text\n" + "----" * 20 + "\n```\n"))
-    assert "--------" in daemon.ask(CONCEPT)["answer"]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "-" * 80,
+        "| --- " * 12 + "|",
+        'hash = "sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";',
+        "." * 60,
+        "# = # = # = # = # = # = # = # =",
+    ],
+)
+def test_what_repeats_without_words_is_no_circle(daemon: ActivatedDaemon, engine: FakeOllama, shown: str) -> None:
+    engine.chat = no_form(answers("Use services.openssh.enable. ", f"```text\n{shown}\n```\n"))
+    assert shown in daemon.ask(CONCEPT)["answer"]
 
 
 def test_what_rests_on_nothing_is_followed_by_the_search(daemon: ActivatedDaemon, engine: FakeOllama) -> None:

@@ -32,7 +32,8 @@ _LEAST_REPEATED = 20
 _MOST_REPEATED = 2
 # The same few words eight times on end, within one sentence or block of code.
 _CIRCLE = re.compile(r"(.{4,60}?)\1{7,}", re.DOTALL)
-_RULE = re.compile(r"[\s=_.*#-]+")
+# No words, and so no circle: a rule, a table's head, a hash that stands for the one that Nix will print (AAAA…).
+_NO_WORDS = re.compile(r"\S*|[\s=_.*#|:+-]+")
 
 
 class AnswerCheck:
@@ -110,7 +111,7 @@ class AnswerCheck:
         if len(text) >= _LEAST_REPEATED and self._times[text] > _MOST_REPEATED:
             return True
         circle = _CIRCLE.search(segment.text)
-        return circle is not None and not _RULE.fullmatch(circle[1])
+        return circle is not None and not _NO_WORDS.fullmatch(circle[1])
 
     async def _check(self, segment: Segment) -> Checked:
         if self._verifier is None:
