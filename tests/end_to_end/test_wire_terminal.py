@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import tempfile
@@ -18,13 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from tests.stack.daemon_process import BIN, ActivatedDaemon
 from tests.stack.fake_ollama import BASE, Call, FakeOllama, answers, refuses
 from tests.stack.server import OllamaServer
+from tests.stack.terminal import Terminal
 from tests.stack.waiting import eventually
 
 # Colours the screen, rings, renames the window, and moves the cursor: what a log that a model quotes may hold.
@@ -34,58 +33,8 @@ OBEYED = re.compile(r"\x1b(?!\[2m|\[0m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x7f-\x9f]")
 ASK = ("ask-nix-guru", "--role", "quick", "what is a flake")
 
 
-class Terminal:
-    """A command that is run at a pseudo-terminal, as its session's foreground job."""
-
-    def __init__(self, daemon: ActivatedDaemon, *command: str) -> None:
-        self.screen = ""
-        self._master, slave = pty.openpty()
-        try:
-            self._process = subprocess.Popen(
-                # Makes the terminal the controlling one, so that Ctrl-C is one.
-                ["setsid", "--ctty", str(BIN / command[0]), *command[1:]],
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                env={**daemon.environment, "TERM": "xterm"},
-            )
-        finally:
-            os.close(slave)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        os.close(self._master)
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def read_until(self, words: str, seconds: float = 20.0) -> None:
-        """Wait until the screen shows ``words``."""
-        until = time.monotonic() + seconds
-        while words not in self.screen:
-            assert self._more(until - time.monotonic()), self.screen
-
-    def exit_code(self) -> int:
-        """Read to the end."""
-        while self._more(20.0):
-            pass
-        return self._process.wait(20)
-
-    def _more(self, seconds: float) -> bool:
-        if not select.select([self._master], [], [], max(seconds, 0))[0]:
-            return False
-        try:
-            block = os.read(self._master, 65536)
-        except OSError:
-            # EIO: nobody holds the other end any more.
-            return False
-        self.screen += block.decode("utf-8", "replace")
-        return bool(block)
+def at_terminal(daemon: ActivatedDaemon, program: str, *words: str) -> Terminal:
+    return Terminal([str(BIN / program), *words], daemon.environment)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +69,7 @@ def test_at_a_terminal_the_answer_streams_and_what_is_not_the_answer_is_dim(
         call.end()
 
     engine.chat = in_two_parts
-    with Terminal(daemon, *ASK) as terminal:
+    with at_terminal(daemon, *ASK) as terminal:
         terminal.read_until("The first part.")
         gate.set()
         assert terminal.exit_code() == 0
@@ -141,7 +90,7 @@ def test_in_a_pipe_there_is_the_answer_and_nothing_else(daemon: ActivatedDaemon)
 
 def test_a_terminal_does_not_obey_an_answer(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
     engine.chat = answers(*MISCHIEF, "\n\tand so on")
-    with Terminal(daemon, *ASK) as terminal:
+    with at_terminal(daemon, *ASK) as terminal:
         assert terminal.exit_code() == 0
     text = terminal.screen.replace("\r\n", "\n")
     assert OBEYED.findall(text) == []
@@ -152,7 +101,7 @@ def test_a_terminal_does_not_obey_an_answer(daemon: ActivatedDaemon, engine: Fak
 
 def test_a_terminal_does_not_obey_an_error(daemon: ActivatedDaemon, engine: FakeOllama) -> None:
     engine.chat = refuses(500, f"blob is damaged {MISCHIEF}")
-    with Terminal(daemon, *ASK) as terminal:
+    with at_terminal(daemon, *ASK) as terminal:
         assert terminal.exit_code() == 1
     assert "blob is damaged" in terminal.screen
     assert OBEYED.findall(terminal.screen) == []
@@ -164,7 +113,7 @@ def test_a_terminal_does_not_obey_what_was_kept(
 ) -> None:
     engine.chat = answers(MISCHIEF)
     assert daemon.ask(f"what is {MISCHIEF}")["outcome"] == "answered"
-    with Terminal(daemon, "nix-trinity", *command) as terminal:
+    with at_terminal(daemon, "nix-trinity", *command) as terminal:
         assert terminal.exit_code() == 0
     assert "what is" in terminal.screen
     assert OBEYED.findall(terminal.screen) == []
@@ -180,7 +129,7 @@ def test_ctrl_c_ends_the_question_everywhere(daemon: ActivatedDaemon, engine: Fa
         call.wait()
 
     engine.chat = slow
-    with Terminal(daemon, *ASK) as terminal:
+    with at_terminal(daemon, *ASK) as terminal:
         eventually(lambda: engine.chats)
         if words:
             terminal.read_until("One. ")

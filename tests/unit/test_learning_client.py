@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from typing import Any
 import pytest
 
 from nix_trinity.client.importing import _parts
+from tests.stack.terminal import Terminal
 from tests.unit.test_client import MAIN, FakeDaemon, chunked, environment, fixed, lines, refused, run
 
 STARTED = {"event": "build_started", "id": "b2c3", "kind": "weekly", "roles": ["expert", "quick"], "reason": "timer"}
@@ -47,55 +44,8 @@ def daemon(tmp_path: Path) -> Iterator[FakeDaemon]:
     fake.close()
 
 
-class Terminal:
-    """The client at a pseudo-terminal of 60 columns."""
-
-    def __init__(self, path: Path, *words: str, **more: str) -> None:
-        self.screen = ""
-        self._master, slave = pty.openpty()
-        subprocess.run(["stty", "cols", "60"], stdin=slave, check=True)
-        self.process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-c", MAIN, *words],
-            stdin=slave, stdout=slave, stderr=slave, env=environment(path, **{"TERM": "xterm", **more}),
-        )  # fmt: skip
-        os.close(slave)
-
-    def __enter__(self) -> Terminal:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        os.close(self._master)
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def read_until(self, words: str, seconds: float = 20.0) -> None:
-        until = time.monotonic() + seconds
-        while words not in self.screen:
-            assert self._more(until - time.monotonic()), self.screen
-
-    def read_until_prompt_after(self, words: str) -> None:
-        self.read_until(words)
-        while "quit? " not in self.screen.partition(words)[2]:
-            assert self._more(20.0), self.screen
-
-    def exit_code(self) -> int:
-        while self._more(20.0):
-            pass
-        return self.process.wait(20)
-
-    def _more(self, seconds: float) -> bool:
-        if not select.select([self._master], [], [], max(seconds, 0))[0]:
-            return False
-        try:
-            block = os.read(self._master, 65536)
-        except OSError:  # EIO: nobody holds the other end any more
-            return False
-        self.screen += block.decode("utf-8", "replace")
-        return bool(block)
+def at_terminal(path: Path, *words: str, **more: str) -> Terminal:
+    return Terminal([sys.executable, "-c", MAIN, *words], environment(path, **more), columns=60)
 
 
 def test_a_build_in_the_journal_is_told_in_plain_lines(daemon: FakeDaemon) -> None:
@@ -151,7 +101,7 @@ def test_the_events_of_a_build_as_json(daemon: FakeDaemon) -> None:
 def test_a_build_is_a_bar_at_a_terminal_and_results_stay_above_it(daemon: FakeDaemon) -> None:
     steps = [step(done, text="a long \x1b[31mquestion " * 9) for done in (0, 20, 40)]
     daemon.replies = [chunked(lines(STARTED, *steps, DEPLOYED, ENDED))]
-    with Terminal(daemon.path, "build") as terminal:
+    with at_terminal(daemon.path, "build") as terminal:
         assert terminal.exit_code() == 0
     bars = re.findall(r"\r\x1b\[K(\[[#.]+\][^\r\n\x1b]*)", terminal.screen)
     assert [bar.count("#") for bar in bars] == [0, 12, 24]
@@ -327,7 +277,7 @@ def test_reviewing_at_a_terminal_goes_one_after_the_other(daemon: FakeDaemon) ->
         refused("not_found", 404), fixed(b"k3f9bcdfgh will not be learned.\n"),
         fixed(b"m4f9bcdfgh may be learned.\n"),
     ]  # fmt: skip
-    with Terminal(daemon.path, "review", EDITOR="sed -i s/mosh/mtr/") as terminal:
+    with at_terminal(daemon.path, "review", EDITOR="sed -i s/mosh/mtr/") as terminal:
         terminal.read_until("quit? ")
         terminal.press("x")
         terminal.read_until("quit? x\r\na accept, r reject, e edit, s skip, q quit? ")
@@ -336,12 +286,12 @@ def test_reviewing_at_a_terminal_goes_one_after_the_other(daemon: FakeDaemon) ->
         terminal.read_until("  Do this.\r\na accept, r reject, e edit, s skip, q quit? ")
         terminal.press("r")
         terminal.read_until("will not be learned.")
-        terminal.read_until_prompt_after("And mosh?")
+        terminal.read_until("quit? ", after="And mosh?")
         terminal.press("e")
         terminal.read_until("may be learned.")
-        terminal.read_until_prompt_after("And tmux?")
+        terminal.read_until("quit? ", after="And tmux?")
         terminal.press("s")
-        terminal.read_until_prompt_after("Unseen?")
+        terminal.read_until("quit? ", after="Unseen?")
         terminal.press("q")
         assert terminal.exit_code() == 0
     sent = [json.loads(one.partition(b"\r\n\r\n")[2]) for one in daemon.requests[1:]]
@@ -362,7 +312,7 @@ def test_reviewing_at_a_terminal_goes_one_after_the_other(daemon: FakeDaemon) ->
 @pytest.mark.parametrize(("keys", "code"), [("\x04", 0), ("\x03", 130)])
 def test_leaving_a_review_leaves_the_terminal_as_it_was(daemon: FakeDaemon, keys: str, code: int) -> None:
     daemon.replies = [candidates(CANDIDATE)]
-    with Terminal(daemon.path, "review") as terminal:
+    with at_terminal(daemon.path, "review") as terminal:
         terminal.read_until("quit? ")
         terminal.press(keys)
         assert terminal.exit_code() == code
@@ -372,7 +322,7 @@ def test_leaving_a_review_leaves_the_terminal_as_it_was(daemon: FakeDaemon, keys
 
 def test_nothing_to_review_at_a_terminal(daemon: FakeDaemon) -> None:
     daemon.replies = [candidates()]
-    with Terminal(daemon.path, "review") as terminal:
+    with at_terminal(daemon.path, "review") as terminal:
         assert terminal.exit_code() == 0
     assert "Nothing waits for a review." in terminal.screen
 
