@@ -1,0 +1,2 @@
+# Builds the package, which runs its unit tests.
+{ pkgs, ... }: pkgs.nix-trinity

@@ -1,0 +1,5 @@
+{ pkgs, self }:
+pkgs.runCommand "nix-trinity-unused" { nativeBuildInputs = [ pkgs.deadnix ]; } ''
+  deadnix --fail ${self}
+  touch $out
+''

@@ -1,0 +1,73 @@
+# The same door on a loopback port, for programs that cannot talk to a Unix socket. Off by default.
+{ config, lib, ... }:
+let
+  inherit (lib) types;
+  cfg = config.services.nixTrinity;
+  on = cfg.enable && cfg.httpPort != null;
+  inStore = path: lib.hasPrefix builtins.storeDir (toString path);
+in
+{
+  options.services.nixTrinity = {
+    httpPort = lib.mkOption {
+      type = types.nullOr types.port;
+      default = null;
+      example = 11480;
+      description = ''
+        A port of loopback, and of nothing else, on which the daemon answers as on its socket, to whoever brings the token
+        of {option}`services.nixTrinity.httpTokenFile`; `null` for none.
+      '';
+    };
+
+    httpTokenFile = lib.mkOption {
+      # A string and no path: a path would be copied into the store, which everyone can read.
+      type = types.nullOr types.str;
+      default = null;
+      example = "/run/secrets/nix-trinity-token";
+      description = ''
+        A file, outside the store, with the token of 16 characters or more that programs on
+        {option}`services.nixTrinity.httpPort` have to bring. systemd hands it to the daemon; only root need be able to read it.
+      '';
+    };
+  };
+
+  config = lib.mkIf on {
+    assertions = [
+      {
+        assertion = cfg.httpTokenFile != null;
+        message = ''
+          services.nixTrinity.httpPort is set without services.nixTrinity.httpTokenFile: every program on this machine could ask.
+          Make a token (head -c 32 /dev/urandom | base64 > FILE, as root, mode 0600) and set services.nixTrinity.httpTokenFile = "FILE".'';
+      }
+      {
+        assertion = cfg.httpTokenFile == null || !(inStore cfg.httpTokenFile);
+        message = ''
+          services.nixTrinity.httpTokenFile = "${toString cfg.httpTokenFile}" lies in the Nix store, which everyone on this machine can read.
+          Keep the file outside the store and name it as a string, for example "/run/secrets/nix-trinity-token".'';
+      }
+      {
+        assertion = cfg.httpTokenFile == null || lib.hasPrefix "/" cfg.httpTokenFile;
+        message = ''
+          services.nixTrinity.httpTokenFile = "${toString cfg.httpTokenFile}" is no absolute path.
+          Write it from the root on, for example "/run/secrets/nix-trinity-token".'';
+      }
+    ];
+
+    systemd.sockets.nix-trinity-http = {
+      description = "NixTrinity: questions on a loopback port";
+      wantedBy = [ "sockets.target" ];
+      socketConfig = {
+        ListenStream = "127.0.0.1:${toString cfg.httpPort}";
+        FileDescriptorName = "http";
+        Service = "nix-trinity.service";
+      };
+    };
+
+    systemd.services.nix-trinity.serviceConfig.LoadCredential = "http-token:${toString cfg.httpTokenFile}";
+
+    services.nixTrinity.settings.http = {
+      port = cfg.httpPort;
+      # A bare name is looked up among the credentials that systemd hands over.
+      token_file = "http-token";
+    };
+  };
+}

@@ -1,0 +1,3 @@
+final: _: {
+  nix-trinity = final.callPackage ./package.nix { };
+}

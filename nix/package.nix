@@ -1,0 +1,87 @@
+{
+  lib,
+  dbus,
+  installShellFiles,
+  nix,
+  python3Packages,
+  util-linux,
+}:
+let
+  inherit (lib) fileset;
+  project = (builtins.fromTOML (builtins.readFile ../pyproject.toml)).project;
+in
+python3Packages.buildPythonApplication {
+  pname = project.name;
+  inherit (project) version;
+  pyproject = true;
+
+  # What the program and its own tests are made of: a change of the documents or of Nix files builds nothing anew.
+  src = fileset.toSource {
+    root = ../.;
+    fileset = fileset.unions [
+      ../LICENSE
+      ../README.md
+      ../completions
+      ../daemon
+      ../docs/reference
+      ../modelfiles
+      ../pyproject.toml
+      ../tests/__init__.py
+      ../tests/conftest.py
+      ../tests/data
+      ../tests/secret_shapes.py
+      ../tests/stack
+      ../tests/unit
+    ];
+  };
+
+  build-system = [ python3Packages.hatchling ];
+
+  dependencies = with python3Packages; [
+    apsw
+    dbus-next
+    matplotlib
+    msgspec
+    ollama
+    prometheus-client
+    rapidfuzz
+    sdnotify
+    snowballstemmer
+    sqlite-vec
+    starlette
+    structlog
+    tomli-w
+    tree-sitter
+    tree-sitter-grammars.tree-sitter-nix
+    uvicorn
+  ];
+
+  nativeBuildInputs = [ installShellFiles ];
+
+  nativeCheckInputs = [
+    dbus
+    nix
+    python3Packages.hypothesis
+    python3Packages.jsonschema
+    python3Packages.pytestCheckHook
+    util-linux
+  ];
+
+  # Those with a real Ollama and a real systemd need more than a build may have: `make test`, and nix/tests.
+  enabledTestPaths = [ "tests/unit" ];
+
+  pythonImportsCheck = [ "nix_trinity" ];
+
+  postInstall = ''
+    installShellCompletion --bash --name nix-trinity.bash completions/nix-trinity.bash
+    installShellCompletion --zsh completions/_nix-trinity
+    installShellCompletion --fish completions/nix-trinity.fish
+  '';
+
+  meta = {
+    inherit (project) description;
+    license = lib.licenses.mit;
+    mainProgram = "nix-trinity";
+    platforms = lib.platforms.linux;
+  };
+}
