@@ -56,7 +56,7 @@ in
       internal = true;
       readOnly = true;
       default = pkgs.runCommand "nix-trinity-config.toml" {
-        config = toml.generate "nix-trinity-config.toml" cfg.settings;
+        config = toml.generate "nix-trinity-unchecked-config.toml" cfg.settings;
         inherit calendars;
         __structuredAttrs = true;
         # Where the built programs cannot run here, the daemon checks its configuration when it starts.

@@ -207,7 +207,7 @@ def _connected() -> sockets.socket:
         raise Refusal(
             4,
             f"You may not use {path}.",
-            'Join the group: users.users.<you>.extraGroups = [ "nix-trinity" ]; then log in again.',
+            f'Join its group: users.users.<you>.extraGroups = [ "{_group_of(path)}" ]; then log in again.',
         ) from None
     except OSError as error:
         connection.close()
@@ -220,3 +220,14 @@ def _connected() -> sockets.socket:
         connection.close()
         raise
     return connection
+
+
+def _group_of(path: str) -> str:
+    """The name of the group that a socket belongs to."""
+    import grp
+
+    try:
+        # Not pathlib: it takes 5 ms to import.
+        return grp.getgrgid(os.stat(path).st_gid).gr_name  # noqa: PTH116
+    except (OSError, KeyError):
+        return "nix-trinity"
