@@ -7,7 +7,7 @@ CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/n
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-routing bench-redaction bench-grounding bench-training bench-known clean distclean-cache
+.PHONY: help setup lint format types prepare test demo bench bench-retrieval fit-retrieval bench-routing bench-redaction bench-grounding bench-training bench-known golden clean distclean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -24,6 +24,7 @@ lint: setup ## check style with ruff
 format: setup ## let ruff put the files into shape
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
+	$(VENV)/python -m tests.nix.format
 
 types: setup ## check types with mypy
 	$(VENV)/python -m mypy
@@ -65,6 +66,10 @@ bench-training: setup ## measure what learning costs besides the models' time
 
 bench-known: setup ## measure which questions are taken for ones that were answered before
 	@$(VENV)/python -m bench.known_answers
+
+golden: setup ## render tests/nix/golden and docs/reference/options.md (NIXPKGS_LIB: a checkout of nix-community/nixpkgs.lib)
+	@test -n "$(NIXPKGS_LIB)" || { echo "name a checkout of nix-community/nixpkgs.lib: make golden NIXPKGS_LIB=…" >&2; exit 1; }
+	$(VENV)/python -m tests.nix.render --lib "$(NIXPKGS_LIB)"
 
 clean: ## remove what was made in this checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -13,7 +13,7 @@
         lib.genAttrs [
           "x86_64-linux"
           "aarch64-linux"
-        ] (system: make nixpkgs.legacyPackages.${system}.extend self.overlays.default);
+        ] (system: make (nixpkgs.legacyPackages.${system}.extend self.overlays.default));
 
       # A folder's Nix files by their names, each called with the same arguments.
       called =

@@ -1,10 +1,13 @@
 {
   lib,
+  bashInteractive,
   dbus,
+  fish,
   installShellFiles,
   nix,
   python3Packages,
   util-linux,
+  zsh,
 }:
 let
   inherit (lib) fileset;
@@ -59,12 +62,15 @@ python3Packages.buildPythonApplication {
   nativeBuildInputs = [ installShellFiles ];
 
   nativeCheckInputs = [
+    bashInteractive
     dbus
+    fish
     nix
     python3Packages.hypothesis
     python3Packages.jsonschema
     python3Packages.pytestCheckHook
     util-linux
+    zsh
   ];
 
   # Those with a real Ollama and a real systemd need more than a build may have: `make test`, and nix/tests.
@@ -73,9 +79,12 @@ python3Packages.buildPythonApplication {
   pythonImportsCheck = [ "nix_trinity" ];
 
   postInstall = ''
-    installShellCompletion --bash --name nix-trinity.bash completions/nix-trinity.bash
     installShellCompletion --zsh completions/_nix-trinity
-    installShellCompletion --fish completions/nix-trinity.fish
+    # bash and fish look for a file of the program's own name.
+    for program in nix-trinity ask-nix-guru; do
+      installShellCompletion --bash --name "$program.bash" completions/nix-trinity.bash
+      installShellCompletion --fish --name "$program.fish" completions/nix-trinity.fish
+    done
   '';
 
   meta = {

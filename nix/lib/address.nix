@@ -21,7 +21,11 @@ let
 
   bare = matchOr reachable "\\[(.*)]" reachable;
   isIPv6 = builtins.match ".*:.*:.*" bare != null;
-  name = if isUrl then matchOr (matchOr "" "https?://([^/:]+).*" host) "https?://\\[([^]]+)].*" host else bare;
+  name =
+    if isUrl then
+      matchOr (matchOr "" "https?://([^/:]+).*" host) "https?://\\[([^]]+)].*" host
+    else
+      bare;
 in
 rec {
   inherit name;
@@ -36,5 +40,8 @@ rec {
 
   isAddress = builtins.match "[0-9]+\\.[0-9]+\\.[0-9]+\\.[0-9]+|.*:.*:.*" name != null;
 
-  isLoopback = name == "localhost" || name == "::1" || builtins.match "127\\..*" name != null;
+  isLoopback =
+    name == "localhost"
+    || name == "::1"
+    || builtins.match "127\\.[0-9]+\\.[0-9]+\\.[0-9]+" name != null;
 }

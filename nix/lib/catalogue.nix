@@ -49,8 +49,7 @@ let
   );
 
   chars =
-    text:
-    builtins.genList (index: builtins.substring index 1 text) (builtins.stringLength text);
+    text: builtins.genList (index: builtins.substring index 1 text) (builtins.stringLength text);
 
   # Two names mean one model to Ollama when they differ in case or by ":latest" alone.
   canonical =

@@ -23,7 +23,8 @@ let
   ofThisSystem = config.system.build.manual.optionsJSON;
 
   # The release as it is shipped: what this nixpkgs documents without any configuration. It is in the binary cache.
-  ofTheRelease = (pkgs.nixos { documentation.nixos.enable = true; }).config.system.build.manual.optionsJSON;
+  ofTheRelease =
+    (pkgs.nixos { documentation.nixos.enable = true; }).config.system.build.manual.optionsJSON;
 
   optionsFile = "share/doc/nixos/options.json";
 

@@ -9,7 +9,7 @@ in
 {
   options.services.nixTrinity = {
     httpPort = lib.mkOption {
-      type = types.nullOr types.port;
+      type = types.nullOr (types.ints.between 1 65535);
       default = null;
       example = 11480;
       description = ''
@@ -62,7 +62,8 @@ in
       };
     };
 
-    systemd.services.nix-trinity.serviceConfig.LoadCredential = "http-token:${toString cfg.httpTokenFile}";
+    systemd.services.nix-trinity.serviceConfig.LoadCredential =
+      "http-token:${toString cfg.httpTokenFile}";
 
     services.nixTrinity.settings.http = {
       port = cfg.httpPort;

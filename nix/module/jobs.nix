@@ -44,8 +44,9 @@ let
       service = {
         # A build takes as long as the models take.
         TimeoutStartSec = "infinity";
-        # EX_TEMPFAIL: put off, since the machine is on battery, short of memory, or building something itself.
-        RestartForceExitStatus = 75;
+        # 75 (EX_TEMPFAIL): put off, since the machine is on battery, short of memory, or Nix is building. 5: another
+        # build is running.
+        RestartForceExitStatus = "5 75";
         RestartSec = "30min";
       };
     };
@@ -134,7 +135,8 @@ in
       };
 
     # Without polkit nobody can be allowed to start a unit; the daemon then builds by itself.
-    services.nixTrinity.settings.learning.immediate_unit = lib.optionalString config.security.polkit.enable immediate;
+    services.nixTrinity.settings.learning.immediate_unit =
+      lib.optionalString config.security.polkit.enable immediate;
 
     # The daemon's user may start this one unit, and do nothing else to it or to any other.
     security.polkit.extraConfig = ''

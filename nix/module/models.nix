@@ -15,6 +15,8 @@ let
     ) sum (device.resources or [ ])
   ) 0 facterModules;
 
+  # The memory of this machine says nothing about models that run on another one.
+  runsHere = cfg.ollama.enable && cfg.ollama.createLocally;
   ramIsKnown = cfg.ramGiB != null;
 
   tier =
@@ -30,7 +32,10 @@ let
     _: role:
     let
       own =
-        if builtins.isPath role.modelfile then import ../lib/modelfile.nix { file = role.modelfile; } else { };
+        if builtins.isPath role.modelfile then
+          import ../lib/modelfile.nix { file = role.modelfile; }
+        else
+          { };
     in
     {
       model = if role.model != null then role.model else own.model or null;
@@ -134,26 +139,34 @@ in
   config = lib.mkIf cfg.enable {
     assertions = [
       {
-        assertion = !ramIsKnown || cfg.tier == "auto" || catalogue.reaches cfg.tier cfg.ramGiB;
+        assertion =
+          !(runsHere && ramIsKnown) || cfg.tier == "auto" || catalogue.reaches cfg.tier cfg.ramGiB;
         message = ''
           services.nixTrinity.tier: "${cfg.tier}" is made for ${
             toString catalogue.catalogue.tiers.${tier}.ram_gib_min
           } GiB of memory, and services.nixTrinity.ramGiB is ${toString cfg.ramGiB}.
-          Set services.nixTrinity.tier = "${if ramIsKnown then catalogue.tierFor cfg.ramGiB else "auto"}", the largest that fits, or correct services.nixTrinity.ramGiB.'';
+          Set services.nixTrinity.tier = "${
+            if ramIsKnown then catalogue.tierFor cfg.ramGiB else "auto"
+          }", the largest that fits, or correct services.nixTrinity.ramGiB.'';
       }
     ]
     ++ import ./role-checks.nix {
-      inherit catalogue chosen lib roles;
+      inherit
+        catalogue
+        chosen
+        lib
+        roles
+        ;
       inherit (cfg) modern;
       inherit tier;
       given = cfg.roles;
     };
 
     warnings =
-      lib.optional (cfg.tier == "auto" && !ramIsKnown) ''
+      lib.optional (runsHere && cfg.tier == "auto" && !ramIsKnown) ''
         services.nixTrinity: how much memory this machine has is not known, so the models are those of the tier "minimum" (8 GB).
         Set services.nixTrinity.ramGiB (what `free -g` shows) or services.nixTrinity.tier.''
-      ++ lib.optional (ramIsKnown && tooBigForRam != [ ]) ''
+      ++ lib.optional (runsHere && ramIsKnown && tooBigForRam != [ ]) ''
         services.nixTrinity: with ${toString cfg.ramGiB} GiB of memory, the model of ${lib.concatStringsSep ", " tooBigForRam} does not fit beside the system.
         Choose a smaller one in services.nixTrinity.roles.${lib.head tooBigForRam}.model.'';
 

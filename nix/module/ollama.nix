@@ -85,6 +85,12 @@ in
           Set services.nixTrinity.ollama.createLocally = false, or leave the host out.'';
       }
       {
+        assertion = !here || engine.port == config.services.ollama.port;
+        message = ''
+          services.nixTrinity.ollama.port is ${toString engine.port}, and the Ollama that is created here listens on ${toString config.services.ollama.port}.
+          Set services.ollama.port = ${toString engine.port}; services.nixTrinity.ollama.port follows it.'';
+      }
+      {
         assertion = !engine.enable || address.isLoopback || engine.allowedAddresses != [ ];
         message = ''
           services.nixTrinity.ollama.host = "${engine.host}" is a name, and the daemon can reach only addresses that are listed.
@@ -102,7 +108,8 @@ in
     services.ollama = lib.mkIf here {
       enable = true;
       package = lib.mkDefault engine.package;
-      loadModels = cfg.resolved.bases ++ lib.optional (cfg.resolved.embedding != "") cfg.resolved.embedding;
+      loadModels =
+        cfg.resolved.bases ++ lib.optional (cfg.resolved.embedding != "") cfg.resolved.embedding;
     };
 
     services.nixTrinity.settings.ollama = {

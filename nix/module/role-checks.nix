@@ -18,12 +18,15 @@ let
   );
 
   sameBase =
-    pair:
-    catalogue.canonical roles.${pair.one}.base == catalogue.canonical roles.${pair.other}.base;
+    pair: catalogue.canonical roles.${pair.one}.base == catalogue.canonical roles.${pair.other}.base;
 
   roleOption = role: name: "services.nixTrinity.roles.${role}.${name}";
 
-  tierModels = if modern then catalogue.catalogue.tiers.${tier}.modern else catalogue.catalogue.tiers.${tier}.roles;
+  tierModels =
+    if modern then
+      catalogue.catalogue.tiers.${tier}.modern
+    else
+      catalogue.catalogue.tiers.${tier}.roles;
 
   checkName = role: {
     assertion = lib.elem role catalogue.roleNames;
@@ -75,30 +78,40 @@ let
       }
     ];
 
-  checkPair = pair: [
+  checkAdapter = pair: {
+    assertion =
+      (given.${pair.one}.adapter or null) == null
+      || (given.${pair.one}.adapter or null) != (given.${pair.other}.adapter or null)
+      || sameBase pair;
+    message = ''
+      ${roleOption pair.one "adapter"} and ${roleOption pair.other "adapter"} are one adapter, but the roles' models differ
+      ("${roles.${pair.one}.base}" and "${roles.${pair.other}.base}"), and an adapter fits one base only.
+      Give both roles one model, or take the adapter from one of them.'';
+  };
+
+  # One model has one window: with two, each change of role would load it anew.
+  checkContexts =
+    base:
+    let
+      users = lib.filter (
+        role: catalogue.canonical roles.${role}.base == catalogue.canonical base
+      ) catalogue.roleNames;
+      contexts = map (role: roles.${role}.numCtx) users;
+    in
     {
-      assertion = !(sameBase pair) || roles.${pair.one}.numCtx == roles.${pair.other}.numCtx;
+      assertion = lib.all (numCtx: numCtx == lib.head contexts) contexts;
       message = ''
-        ${roleOption pair.one "numCtx"} is ${toString roles.${pair.one}.numCtx} and ${roleOption pair.other "numCtx"} is ${
-          toString roles.${pair.other}.numCtx
-        }, but both roles are played by
-        "${roles.${pair.one}.base}": each change of role would load it anew. Set both to one number, or give one of the roles another model.'';
-    }
-    {
-      assertion =
-        (given.${pair.one}.adapter or null) == null
-        || (given.${pair.one}.adapter or null) != (given.${pair.other}.adapter or null)
-        || sameBase pair;
-      message = ''
-        ${roleOption pair.one "adapter"} and ${roleOption pair.other "adapter"} are one adapter, but the roles' models differ
-        ("${roles.${pair.one}.base}" and "${roles.${pair.other}.base}"), and an adapter fits one base only.
-        Give both roles one model, or take the adapter from one of them.'';
-    }
-  ];
+        services.nixTrinity.roles: "${base}" would be loaded anew at each change of role, since its context window is not one number (${
+          lib.concatMapStringsSep ", " (role: "${role}.numCtx is ${toString roles.${role}.numCtx}") users
+        }).
+        Set services.nixTrinity.roles.<role>.numCtx to one number for all of them, or give some of them another model.'';
+    };
+
   names = lib.attrNames given;
   known = lib.filter (role: lib.elem role catalogue.roleNames) names;
 in
 map checkName names
 ++ map checkModelfile names
 ++ lib.concatMap checkRole known
-++ lib.concatMap checkPair pairs
+++ map checkAdapter pairs
+++ map checkContexts (catalogue.basesOf roles)

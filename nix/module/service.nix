@@ -68,10 +68,12 @@ in
         TimeoutStopSec = 45;
         KillMode = "mixed";
 
-        # Ollama is asked over TCP.
-        PrivateNetwork = false;
+        # Ollama is asked over TCP; without it, the daemon has no network at all.
+        PrivateNetwork = !cfg.ollama.enable;
         RestrictAddressFamilies = [
           "AF_UNIX"
+        ]
+        ++ lib.optionals (cfg.ollama.enable || cfg.httpPort != null) [
           "AF_INET"
           "AF_INET6"
         ];

@@ -63,7 +63,7 @@ class ActivatedDaemon:
     @property
     def environment(self) -> dict[str, str]:
         """What a client needs to find this daemon."""
-        kept = {name: value for name, value in os.environ.items() if name != "USER_LEVEL"}
+        kept = {name: value for name, value in os.environ.items() if name not in ("NIX_TRINITY_ROLE", "USER_LEVEL")}
         return {**kept, "NIX_TRINITY_SOCKET": str(self.socket), "PATH": f"{BIN}:{os.environ.get('PATH', '')}"}
 
     def __enter__(self) -> Self:

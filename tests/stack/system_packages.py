@@ -28,12 +28,22 @@ def brings_command(name: str, command: str, purpose: str) -> Package:
     return Package(name, purpose, lambda: shutil.which(command) is not None)
 
 
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+FOR_CONTAINER = (
+    brings_command("systemd-container", "systemd-nspawn", "a real systemd as PID 1 for the project's units"),
+    brings_command("mmdebstrap", "mmdebstrap", "the root file system that this systemd runs in"),
+    Package(_KEYRING.stem, "whether what mmdebstrap gets is Debian's", _KEYRING.is_file),
+)
 TEST_PACKAGES = (
     brings_command("systemd", "systemd-socket-activate", "socket activation as systemd does it"),
     brings_command("dbus-daemon", "dbus-daemon", "a message bus of the tests' own, with services on it"),
     brings_command("strace", "strace", "what the thin client and the daemon ask of the kernel"),
     brings_command("nix-bin", "nix-instantiate", "whether a real Nix reads what we write and check"),
     brings_command("util-linux", "unshare", "a test without any network"),
+    brings_command("zsh", "zsh", "what its completion offers"),
+    brings_command("fish", "fish", "what its completion offers"),
+    *FOR_CONTAINER,
 )
 
 

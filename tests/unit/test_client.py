@@ -118,7 +118,8 @@ ANSWER = lines(STARTED, text("Grüße, "), text("日本 ❄"), ENDED)
 
 
 def environment(path: Path | str, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in {"USER_LEVEL", "VISUAL", "EDITOR"}}
+    unset = {"USER_LEVEL", "NIX_TRINITY_ROLE", "VISUAL", "EDITOR"}
+    kept = {name: value for name, value in os.environ.items() if name not in unset}
     return {**kept, "PYTHONPATH": PACKAGES, "NIX_TRINITY_SOCKET": str(path), "PYTHONUTF8": "1", **more}
 
 
@@ -177,6 +178,11 @@ def test_words_are_joined_and_options_may_stand_anywhere(daemon: FakeDaemon) -> 
         (["ask", "--role"], b"--role needs a value"),
         (["ask", "why", "--level", "guru"], b"--level is 'guru'"),
         (["ask", "why", "--level="], b"--level is ''"),
+        (
+            ["ask", "why", "--role", "guru"],
+            b"--role is 'guru', which is no role.\n  Roles: expert, empathy, coder, quick, auto.",
+        ),
+        (["ask", "why", "--role="], b"--role is ''"),
         (["ask", "  "], b"question is empty"),
         (["ask"], b"usage: ask-nix-guru"),
         ([], b"usage: nix-trinity"),
@@ -201,6 +207,34 @@ def test_a_wrong_user_level_is_named(tmp_path: Path) -> None:
     done = run(tmp_path / "none", "ask", "why", USER_LEVEL="wizard")
     assert done.returncode == 2
     assert b"USER_LEVEL is 'wizard'" in done.stderr
+
+
+def test_a_wrong_role_in_the_environment_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path / "none", "why", code=ASK, NIX_TRINITY_ROLE="wizard")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: NIX_TRINITY_ROLE is 'wizard', which is no role.")
+    done = run(tmp_path / "none", "--json", "why", code=ASK, NIX_TRINITY_ROLE="wizard")
+    assert json.loads(done.stdout)["error"]["code"] == "unknown_role"
+
+
+@pytest.mark.parametrize(
+    ("set_to", "words", "sent"),
+    [
+        ("coder", [], "coder"),
+        ("coder", ["--role", "quick"], "quick"),
+        ("coder", ["--role", "auto"], None),
+        ("wizard", ["--role", "auto"], None),
+        ("auto", [], None),
+        ("auto", ["--role=expert"], "expert"),
+        ("", [], None),
+    ],
+)
+def test_the_environment_says_who_answers_where_no_option_does(
+    daemon: FakeDaemon, set_to: str, words: list[str], sent: str | None
+) -> None:
+    daemon.replies = [chunked(ANSWER)]
+    assert run(daemon.path, "why", *words, code=ASK, NIX_TRINITY_ROLE=set_to).returncode == 0
+    assert daemon.body()["role"] == sent
 
 
 def test_what_is_piped_in_is_the_attachment(daemon: FakeDaemon) -> None:

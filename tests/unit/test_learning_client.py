@@ -72,14 +72,27 @@ def test_a_build_without_words_is_a_manual_one_of_all_roles(daemon: FakeDaemon) 
     assert daemon.body() == {"kind": "manual", "roles": [], "force": False, "reason": ""}
 
 
+@pytest.mark.parametrize("words", [[], ["--json"]])
 @pytest.mark.parametrize(
-    ("state", "said"), [("nothing_new", "Nothing new was learned"), ("put_off", "Put off: on battery")]
+    ("state", "said", "code"),
+    [
+        ("nothing_new", "Nothing new was learned, so nothing was built: on battery", 0),
+        ("not_due", "Not due: on battery", 0),
+        ("put_off", "Put off: on battery", 75),
+    ],
 )
-def test_nothing_new_and_put_off_are_no_failures(daemon: FakeDaemon, state: str, said: str) -> None:
-    daemon.replies = [chunked(lines({**ENDED, "state": state, "why": "on battery"}))]
-    done = run(daemon.path, "build", "--kind", "weekly")
-    assert done.returncode == 0
-    assert said in done.stdout.decode()
+def test_only_a_build_that_is_put_off_asks_to_be_tried_again(
+    daemon: FakeDaemon, state: str, said: str, code: int, words: list[str]
+) -> None:
+    event = {**ENDED, "state": state, "why": "on battery"}
+    daemon.replies = [chunked(lines(event))]
+    done = run(daemon.path, "build", "--kind", "weekly", *words)
+    assert (done.returncode, done.stderr) == (code, b"")
+    assert json.loads(done.stdout) == event if words else done.stdout.decode() == f"{said}\n"
+
+
+def test_the_usage_tells_how_a_build_that_was_put_off_ends(tmp_path: Path) -> None:
+    assert "\n  75 a build was put off" in run(tmp_path / "none", "--help").stdout.decode().partition("Exit codes")[2]
 
 
 @pytest.mark.parametrize("events", [[FAILED, ENDED], [{**ENDED, "state": "failed", "why": "no room"}]])

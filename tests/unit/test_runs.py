@@ -192,12 +192,12 @@ def test_whoever_stops_listening_does_not_stop_the_build(tmp_path: Path) -> None
     scenario(tmp_path, act)
 
 
-def test_what_is_not_due_is_put_off_with_the_date_and_leaves_no_row(tmp_path: Path) -> None:
+def test_what_is_not_due_says_from_when_on_it_is_and_leaves_no_row(tmp_path: Path) -> None:
     async def act(r: Runs) -> None:
         await r.was("weekly", NOW - DAY)
         [ended] = await r.build("weekly")
         assert isinstance(ended, BuildEnded)
-        assert ended.state == "put_off"
+        assert ended.state == "not_due"
         assert "last weekly build was on 2026-11-24" in ended.why
         assert "due from 2026-11-30" in ended.why
         assert [one.id for one in await r.store.builds(10)] == ["weekly"]
@@ -210,8 +210,8 @@ def test_what_is_not_due_is_put_off_with_the_date_and_leaves_no_row(tmp_path: Pa
 @pytest.mark.parametrize(
     ("before", "at", "state", "then"),
     [
-        ("monthly", NOW - DAY, "done", "put_off"),
-        ("monthly", NOW - DAY, "nothing_new", "put_off"),
+        ("monthly", NOW - DAY, "done", "not_due"),
+        ("monthly", NOW - DAY, "nothing_new", "not_due"),
         ("monthly", NOW - DAY, "failed", "done"),
         ("weekly", NOW - 7 * DAY, "done", "done"),
         ("manual", NOW - DAY, "done", "done"),

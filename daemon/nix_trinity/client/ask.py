@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 USAGE = """usage: ask-nix-guru [options] WORDS...
-  --role ROLE      expert, empathy, coder or quick, instead of letting it be chosen
+  --role ROLE      expert, empathy, coder or quick (else NIX_TRINITY_ROLE);
+                   auto lets it be chosen, as it is without both
   --level LEVEL    beginner, intermediate or expert (else USER_LEVEL)
   -c, --continue   go on with your last session;  --session NAME  with a named one
   --fresh          ask the model, also where a confirmed answer is known
@@ -32,6 +33,9 @@ With 6 and 7 the answer comes from the search alone, where there are options to 
 QUESTION_ABOUT_INPUT = "What does this say, and what should I do?"
 _SOURCES_SHOWN = 4
 _LEVELS = ("beginner", "intermediate", "expert")
+# The role that is no role: so that one question can be left to the router though NIX_TRINITY_ROLE is set.
+_CHOSEN_BY_ROUTER = "auto"
+_ROLES = ("expert", "empathy", "coder", "quick", _CHOSEN_BY_ROUTER)
 
 
 def ask(given: list[str]) -> int:
@@ -66,7 +70,8 @@ def _ask(given: list[str]) -> int:
 
         sys.stdout.write(f"ask-nix-guru {__version__}\n")
         return 0
-    level = _level(options)
+    level = _one_of("level", _LEVELS, "--level", "USER_LEVEL", options)
+    role = _one_of("role", _ROLES, "--role", "NIX_TRINITY_ROLE", options, "unknown_role")
     if words and not " ".join(words).strip():
         raise Refusal(2, "The question is empty.", "Ask in words: ask-nix-guru how do I enable SSH", "question_empty")
     attachment = piped_text()
@@ -78,7 +83,7 @@ def _ask(given: list[str]) -> int:
     message = {
         "question": " ".join(words).strip() or QUESTION_ABOUT_INPUT,
         "attachment": attachment,
-        "role": options.get("--role"),
+        "role": None if role == _CHOSEN_BY_ROUTER else role,
         "level": level,
         "session": options.get("--session"),
         "continue": "--continue" in options or "-c" in options,
@@ -156,9 +161,12 @@ def _grounds(event: dict[str, Any]) -> str:
     return f"{event['verdict']}{by}" + (f"; sources: {named}" if named else "")
 
 
-def _level(options: dict[str, str]) -> str | None:
-    where = "--level" if "--level" in options else "USER_LEVEL"
-    level = options["--level"] if "--level" in options else os.environ.get("USER_LEVEL") or None
-    if level is not None and level not in _LEVELS:
-        raise Refusal(2, f"{where} is {level!r}, which is no level.", f"Levels: {', '.join(_LEVELS)}.")
-    return level
+def _one_of(
+    what: str, known: tuple[str, ...], option: str, variable: str, options: dict[str, str], code: str = ""
+) -> str | None:
+    """What the option says, else the environment; None where neither does."""
+    where = option if option in options else variable
+    value = options[option] if option in options else os.environ.get(variable) or None
+    if value is not None and value not in known:
+        raise Refusal(2, f"{where} is {value!r}, which is no {what}.", f"{what.title()}s: {', '.join(known)}.", code)
+    return value

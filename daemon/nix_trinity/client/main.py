@@ -1,7 +1,7 @@
 """``nix-trinity`` and ``ask-nix-guru``.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage or question; 3 no daemon; 4 not allowed; 5 busy; 6 no engine;
-7 model missing; 130 cancelled with Ctrl-C.
+7 model missing; 75 a build was put off; 130 cancelled with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -39,12 +39,14 @@ Keeping
   import FILE|FOLDER [--good-from SCORE] [--json]
                          JSON lines, question|answer lines, or a folder with questions/ answers/ meta/
   backup FILE            copy the database (operators)
-Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
+Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing,
+  75 a build was put off (battery, memory, Nix building): try again later, 130 Ctrl-C
 """
-_COMMANDS = ("good", "bad", "correct", "history", "options", "show", "status", "forget", "backup")
+_PLAIN = ("good", "bad", "correct", "history", "options", "show", "status", "forget", "backup")
 _LEARNING = (
     "build", "builds", "versions", "diff", "rollback", "prune", "review", "stats", "report", "export", "import", "consent",
 )  # fmt: skip
+COMMANDS = ("ask", *_PLAIN, *_LEARNING)
 
 
 def main() -> None:
@@ -113,7 +115,7 @@ def _run(given: list[str]) -> int:
         from nix_trinity.client.ask import ask
 
         return ask(rest)
-    if command in _COMMANDS or command in _LEARNING:
+    if command in COMMANDS:
         if "--help" in rest or "-h" in rest:
             sys.stdout.write(USAGE)
             return 0
@@ -122,7 +124,7 @@ def _run(given: list[str]) -> int:
 
     from nix_trinity.client.wire import Refusal
 
-    close = get_close_matches(command, (*_COMMANDS, *_LEARNING, "ask"))
+    close = get_close_matches(command, COMMANDS)
     # The same letters in another order, as in statsu, are more likely a slip than one letter more.
     close.sort(key=lambda one: sorted(one) != sorted(command))
     raise Refusal(
@@ -132,7 +134,7 @@ def _run(given: list[str]) -> int:
 
 def _do(command: str, rest: list[str]) -> int:
     code: int
-    if command in _COMMANDS:
+    if command in _PLAIN:
         from nix_trinity.client import commands
 
         code = getattr(commands, command)(rest)

@@ -16,16 +16,19 @@ _BAR = 24
 _USUAL_COLUMNS = 80
 _MARKS = 4
 """So often the journal is told how far a step is."""
+_TRY_AGAIN = 75
+"""EX_TEMPFAIL of sysexits.h, for a unit's RestartForceExitStatus; one that is not due has nothing to try again."""
 _ENDS = {
     "done": "Done",
     "nothing_new": "Nothing new was learned, so nothing was built",
+    "not_due": "Not due",
     "put_off": "Put off",
     "failed": "Failed",
 }
 
 
 def follow(events: Iterator[dict[str, Any]], out: TextIO, *, as_json: bool = False) -> int:
-    """Show the events of a build; the exit code is 1 when it failed, or a role in it.
+    """Show the events of a build; the exit code is 1 when it failed, or a role in it, and 75 when it was put off.
 
     :raises Refusal: the build ended with an error, or the stream broke off.
     """
@@ -42,7 +45,7 @@ def follow(events: Iterator[dict[str, Any]], out: TextIO, *, as_json: bool = Fal
                 _show(event, screen)
             failed = failed or "failed" in (event.get("result"), event.get("state"))
             if event.get("event") == "build_ended":
-                return 1 if failed else 0
+                return 1 if failed else _TRY_AGAIN if event.get("state") == "put_off" else 0
     except (KeyError, TypeError, ValueError):
         raise stranger() from None
     finally:

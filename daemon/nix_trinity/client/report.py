@@ -25,6 +25,7 @@ _EXIT_CODES = {
     "busy": 5,
     "engine_busy": 5,
     "engine_unreachable": 6,
+    "engine_off": 6,
     "engine_timeout": 6,
     "model_missing": 7,
 }

@@ -41,7 +41,7 @@ class RoleResult(msgspec.Struct, frozen=True, tag_field="event", tag="role_resul
 
 
 class BuildEnded(msgspec.Struct, frozen=True, tag_field="event", tag="build_ended"):
-    """The last event. ``state``: done, nothing_new or put_off (``why`` says until when or what holds it)."""
+    """The last event. ``state``: done, nothing_new, not_due (``why``: until when) or put_off (what holds it)."""
 
     id: str
     state: str

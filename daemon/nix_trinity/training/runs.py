@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Literal
 
 import msgspec
 import structlog
@@ -34,7 +35,10 @@ class BuildRuns:
         *,
         holding: Callable[[], Awaitable[str | None]],
         now_ms: Callable[[], int],
+        refusal: Callable[[], TrinityError] | None = None,
     ) -> None:
+        """``refusal``: why no build can be started here at all; None where it can."""
+        self._refusal = refusal
         self._store = store
         self._work = work
         self._holding = holding
@@ -53,8 +57,10 @@ class BuildRuns:
         """Start a build and tell its events. It goes on when nobody listens any more.
 
         :raises BusyError: another one is running.
-        :raises TrinityError: why it failed.
+        :raises TrinityError: why it failed, or cannot be started at all.
         """
+        if self._refusal is not None:
+            raise self._refusal()
         if self._running is not None:
             raise BusyError(
                 f"The {self._running.kind} build {self._running.id} is running; two at once would disturb each other.",
@@ -89,11 +95,10 @@ class BuildRuns:
         structlog.contextvars.bind_contextvars(build=build.id)
         began = time.monotonic()
         try:
-            put_off = "" if force else await self._put_off(build)
-            if put_off:
-                ended = BuildEnded(build.id, "put_off", put_off, 0.0)
-                _log.info("build put off", kind=build.kind, why=put_off)
-                tell(ended)
+            not_now = None if force else await self._not_now(build)
+            if not_now is not None:
+                _log.info("build not begun", kind=build.kind, state=not_now[0], why=not_now[1])
+                tell(BuildEnded(build.id, *not_now, 0.0))
                 return
             await self._store.begin_build(build)
             tell(BuildStarted(build.id, build.kind, build.roles, build.reason))
@@ -118,14 +123,15 @@ class BuildRuns:
         finally:
             self._running = None
 
-    async def _put_off(self, build: Build) -> str:
-        """Why it does not run now; '' when it does."""
+    async def _not_now(self, build: Build) -> tuple[Literal["not_due", "put_off"], str] | None:
+        """Whether it is not due or put off, and why; None when it runs now."""
         if build.kind in _COUNTS_AS:
             last = await self._store.last_success(_COUNTS_AS[build.kind])
             not_due = due(build.kind, last, self._now_ms())
             if not_due:
-                return not_due
-        return await self._holding() or "" if build.kind != "manual" else ""
+                return "not_due", not_due
+        held = await self._holding() if build.kind != "manual" else None
+        return ("put_off", held) if held else None
 
     async def _failed(self, build: Build, code: str, error: str) -> None:
         """Write down that it failed, where that can be written."""

@@ -1,0 +1,1 @@
+"""The NixOS module, rendered and checked without NixOS."""

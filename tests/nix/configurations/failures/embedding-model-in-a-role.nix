@@ -1,0 +1,7 @@
+# Says: services.nixTrinity.roles.quick.model: "nomic-embed-text" is an embedding model
+{
+  services.nixTrinity = {
+    enable = true;
+    roles.quick.model = "nomic-embed-text";
+  };
+}

@@ -1,0 +1,4 @@
+# A person who only wants the programs.
+{
+  programs.nixTrinity.enable = true;
+}

@@ -1,0 +1,4 @@
+# The example that people start from.
+{
+  imports = [ ../../../nix/template/configuration.nix ];
+}
