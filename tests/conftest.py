@@ -119,7 +119,7 @@ def _obtained(name: str, obtain: Callable[[], T], config: pytest.Config) -> T:
         config.stash[PARTS].append(Part(name, State.SKIPPED, reason))
         pytest.skip(reason)
     try:
-        with _shown(config):
+        with shown(config):
             return obtain()
     except StackError as error:
         reason = str(error)
@@ -127,7 +127,7 @@ def _obtained(name: str, obtain: Callable[[], T], config: pytest.Config) -> T:
     pytest.fail(f"no real {name}: {reason}", pytrace=False)
 
 
-def _shown(config: pytest.Config) -> AbstractContextManager[None]:
+def shown(config: pytest.Config) -> AbstractContextManager[None]:
     """Let a step that may take minutes show its progress through pytest's capture."""
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.stack import cache, chat_model, data, embedding_model, ollama_binary, system_packages
+from tests.stack import cache, chat_model, container, data, embedding_model, ollama_binary, system_packages
+from tests.stack.container import WITHOUT_CONTAINER, without_container
 from tests.stack.errors import StackError
 from tests.stack.parts import WITHOUT_OLLAMA, Part, State, without_ollama
 
@@ -16,7 +17,7 @@ def prepare() -> list[Part]:
         package.name: partial(_package, package) for package in system_packages.TEST_PACKAGES
     }
     steps |= {"ollama": _ollama, "chat model": _chat_model, "embedding model": _embedding_model}
-    steps["option data"] = _data
+    steps |= {"container": _container, "option data": _data}
     return [_attempt(name, step) for name, step in steps.items()]
 
 
@@ -53,6 +54,13 @@ def _embedding_model() -> tuple[State, str]:
     model = embedding_model.obtain()
     size = sum(cache.megabytes(model.folder / file) for file in embedding_model.FILES)
     return State.READY, f"{model.origin}, {size:.0f} MB: {model.folder}"
+
+
+def _container() -> tuple[State, str]:
+    if without_container():
+        return State.SKIPPED, f"{WITHOUT_CONTAINER}=1"
+    made_of = container.obtain()
+    return State.READY, f"{made_of.origin}, {made_of.megabytes:.0f} MB: {made_of.system.tar.parent}"
 
 
 def _data() -> tuple[State, str]:
