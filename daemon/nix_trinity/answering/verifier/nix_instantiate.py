@@ -32,8 +32,9 @@ async def parse_with_nix(source: str, program: Path) -> tuple[SyntaxProblem, ...
     if len(source) > _MOST_CODE:
         return None
     try:
+        # A store of no kind: parsing needs none, and without a Nix daemon one would be made in the home folder.
         process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", f'ulimit -v {_MEMORY_KIB}; exec "$0" --parse -', str(program)),
+            *("/bin/sh", "-c", f'ulimit -v {_MEMORY_KIB}; exec "$0" --store dummy:// --parse -', str(program)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
