@@ -3,15 +3,26 @@
   CapabilityBoundingSet = [ "" ];
   DevicePolicy = "closed";
   IPAddressDeny = "any";
+  # Everyone may write there, and ProtectSystem=strict leaves /dev alone.
+  InaccessiblePaths = [
+    "-/dev/mqueue"
+    "-/dev/shm"
+  ];
   KeyringMode = "private";
   LockPersonality = true;
   MemoryDenyWriteExecute = true;
+  # What it can write, it cannot run.
+  NoExecPaths = [
+    "/tmp"
+    "/var/tmp"
+  ];
   NoNewPrivileges = true;
   PrivateDevices = true;
   PrivateIPC = true;
   PrivateMounts = true;
   PrivateNetwork = true;
-  PrivateTmp = true;
+  # In memory of its own, and no folder in the machine's /tmp.
+  PrivateTmp = "disconnected";
   PrivateUsers = true;
   ProcSubset = "pid";
   ProtectClock = true;
@@ -23,6 +34,8 @@
   ProtectKernelTunables = true;
   ProtectProc = "invisible";
   ProtectSystem = "strict";
+  # ProtectSystem=strict leaves it writable where /proc is mounted anew.
+  ReadOnlyPaths = [ "/run" ];
   RemoveIPC = true;
   RestrictAddressFamilies = [ "AF_UNIX" ];
   RestrictNamespaces = true;
@@ -35,6 +48,8 @@
     "@system-service"
     "~@privileged"
     "~@resources"
+    # Not @ipc: pipes are among it.
+    "~@aio @keyring @memlock @pkey"
   ];
   UMask = "0077";
 }

@@ -59,11 +59,19 @@ in
         ListenStream = "127.0.0.1:${toString cfg.httpPort}";
         FileDescriptorName = "http";
         Service = "nix-trinity.service";
+        # The daemon's own limits do not hold for a socket that it is given.
+        IPAddressDeny = "any";
+        IPAddressAllow = "localhost";
       };
     };
 
-    systemd.services.nix-trinity.serviceConfig.LoadCredential =
-      "http-token:${toString cfg.httpTokenFile}";
+    systemd.services.nix-trinity = {
+      # Or a switch that adds the port would start the daemon without it: systemd adds no socket to one that runs. Wanted
+      # and not required, so that a port that is taken leaves the daemon where it is.
+      wants = [ "nix-trinity-http.socket" ];
+      after = [ "nix-trinity-http.socket" ];
+      serviceConfig.LoadCredential = "http-token:${toString cfg.httpTokenFile}";
+    };
 
     services.nixTrinity.settings.http = {
       port = cfg.httpPort;

@@ -138,8 +138,9 @@ in
     services.nixTrinity.settings.learning.immediate_unit =
       lib.optionalString config.security.polkit.enable immediate;
 
-    # The daemon's user may start this one unit, and do nothing else to it or to any other.
-    security.polkit.extraConfig = ''
+    # The daemon's user may start this one unit, and do nothing else to it or to any other. The rule must not be there
+    # without the unit: systemd asks polkit the same about a transient unit, made of anything, of a name that no file has.
+    security.polkit.extraConfig = lib.mkIf config.security.polkit.enable ''
       polkit.addRule(function(action, subject) {
         if (action.id == "org.freedesktop.systemd1.manage-units"
             && subject.user == "nix-trinity"

@@ -57,7 +57,11 @@ in
           "nix-trinity/cache"
           "nix-trinity/tmp"
         ];
-        StateDirectoryMode = "0750";
+        # Its own alone: everyone who may ask can be in its group.
+        StateDirectoryMode = "0700";
+        NoExecPaths = hardening.NoExecPaths ++ [ state ];
+        # A dump, as the watchdog makes one, would hold questions.
+        LimitCORE = 0;
         WorkingDirectory = state;
         WatchdogSec = 60;
         Restart = "on-failure";
@@ -86,6 +90,6 @@ in
     };
 
     # What a crash left behind there is of no use to anyone.
-    systemd.tmpfiles.rules = [ "e ${state}/tmp 0750 nix-trinity nix-trinity 1d" ];
+    systemd.tmpfiles.rules = [ "e ${state}/tmp 0700 nix-trinity nix-trinity 1d" ];
   };
 }
