@@ -27,7 +27,7 @@ DENIED = {
     "LockPersonality": "true",
     "NoNewPrivileges": "true",
     "PrivateDevices": "true",
-    "PrivateTmp": "true",
+    "PrivateTmp": "disconnected",
     "ProtectHome": "true",
     "ProtectSystem": "strict",
     "RestrictNamespaces": "true",
@@ -92,7 +92,7 @@ def test_the_daemon_is_started_by_its_socket_and_a_switch_leaves_that_alone(conf
     for variable in ("HOME", "XDG_CACHE_HOME", "TMPDIR"):
         assert environment[variable].startswith("/var/lib/nix-trinity"), variable
     assert service["StateDirectory"] == ["nix-trinity", "nix-trinity/cache", "nix-trinity/tmp"]
-    assert service["StateDirectoryMode"] == ["0750"]
+    assert service["StateDirectoryMode"] == ["0700"]
     socket = units["nix-trinity.socket"]["Socket"]
     assert socket["ListenStream"] == ["/run/nix-trinity/socket"]
     assert (socket["SocketMode"], socket["SocketUser"]) == (["0660"], ["nix-trinity"])
@@ -149,3 +149,10 @@ def test_no_secret_is_in_the_store_or_in_a_unit() -> None:
     assert service["LoadCredential"] == ["http-token:/run/secrets/nix-trinity-token"]
     # The daemon is told the name of the credential alone.
     assert on.config()["http"]["token_file"] == "http-token"
+
+
+@pytest.mark.parametrize("configuration", ON, ids=lambda configuration: configuration.name)
+def test_polkits_rule_stands_only_beside_the_unit_that_it_is_about(configuration: Golden) -> None:
+    # Without the unit's file, the rule would let the daemon's user start a transient unit of that name: as root.
+    rules = (configuration.folder / "polkit.rules").read_text(encoding="utf-8").strip()
+    assert bool(rules) == ("nix-trinity-immediate.service" in configuration.units(".service"))
