@@ -67,7 +67,7 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         chosen = overrides or {}
         tier = self.tiers.get(tier_name)
         if tier is None:
-            raise _unknown("tier", tier_name, self.tiers, where="the configuration")
+            raise _unknown("tier", tier_name, self.tiers, where="the configuration", keys=("models.tier",))
         for role in chosen:
             if role not in self.roles:
                 raise _unknown("role", role, self.roles, where="the configuration")
@@ -86,16 +86,19 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise CatalogueError(
                 f"Role {role} has num_ctx {num_ctx}, which is not a number of tokens.",
                 f"Set {_option(role, 'numCtx')} to a positive number, or leave it out.",
+                keys=(_key(role, "num_ctx"),),
             )
         if known and known.embedding:
             raise CatalogueError(
                 f"Role {role} is set to {base}, which is an embedding model and cannot answer.",
                 f"Set {_option(role, 'model')} to a chat model; an embedding model belongs to the tier.",
+                keys=(_key(role, "model"),),
             )
         if known and num_ctx > known.max_ctx:
             raise CatalogueError(
                 f"Role {role} asks {base} for a num_ctx of {num_ctx}; its limit is {known.max_ctx}.",
                 f"Set {_option(role, 'numCtx')} to {known.max_ctx} or less, or leave it out.",
+                keys=(_key(role, "num_ctx"),),
             )
         return RoleModel(
             role=role,
@@ -125,7 +128,12 @@ def check_shared_context(roles: Iterable[RoleModel]) -> None:
                 f"({first.num_ctx} and {second.num_ctx} tokens), so each change of role would reload it.",
                 f"Set {_option(first.role, 'numCtx')} and {_option(second.role, 'numCtx')} to one number, or "
                 "give one of the two roles another model.",
+                keys=(_key(first.role, "num_ctx"), _key(second.role, "num_ctx")),
             )
+
+
+def _key(role: str, name: str) -> str:
+    return f"models.roles.{role}.{name}"
 
 
 def _option(role: str, name: str) -> str:
@@ -224,8 +232,8 @@ def _same_keys(key: str, table: Mapping[str, object], path: Path) -> None:
             raise CatalogueError(f"{path}: {key}: role {role} is missing.", f"Add {role} to [{key}].")
 
 
-def _unknown(what: str, name: str, known: Iterable[str], *, where: str) -> CatalogueError:
+def _unknown(what: str, name: str, known: Iterable[str], *, where: str, keys: tuple[str, ...] = ()) -> CatalogueError:
     names = sorted(known)
     close = difflib.get_close_matches(name, names, n=3)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Use one of: {', '.join(names)}."
-    return CatalogueError(f"{where} names {what} {name!r}, which does not exist.", hint)
+    return CatalogueError(f"{where} names {what} {name!r}, which does not exist.", hint, keys=keys)

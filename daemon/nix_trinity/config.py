@@ -20,6 +20,7 @@ from nix_trinity.config_sections import (
     AnsweringSection,
     CorpusSection,
     DaemonSection,
+    HttpSection,
     LearningSection,
     LoggingSection,
     ModelsSection,
@@ -44,6 +45,7 @@ class Config(Section, frozen=True, kw_only=True):
     state: StateSection = msgspec.field(default_factory=StateSection)
     access: AccessSection = msgspec.field(default_factory=AccessSection)
     logging: LoggingSection = msgspec.field(default_factory=LoggingSection)
+    http: HttpSection = msgspec.field(default_factory=HttpSection)
     ollama: OllamaSection = msgspec.field(default_factory=OllamaSection)
     models: ModelsSection = msgspec.field(default_factory=ModelsSection)
     corpus: CorpusSection = msgspec.field(default_factory=CorpusSection)
@@ -89,6 +91,7 @@ def parse_config(text: str, *, origin: str) -> Config:
     except msgspec.ValidationError as error:
         raise _explain(error, raw, origin) from error
     _check_socket_path(config.daemon.socket, origin)
+    _check_http(config.http, origin)
     return config
 
 
@@ -98,11 +101,30 @@ def _check_socket_path(socket_path: str, origin: str) -> None:
         raise ConfigError(
             f"{origin}: daemon.socket: the path has {length} bytes; the kernel takes at most {MAX_SOCKET_PATH_BYTES}.",
             "Choose a shorter path, such as /run/nix-trinity/socket.",
+            keys=("daemon.socket",),
         )
     if not socket_path.startswith("/"):
         raise ConfigError(
             f"{origin}: daemon.socket: {socket_path!r} is not an absolute path.",
             "Write it from the root on, such as /run/nix-trinity/socket.",
+            keys=("daemon.socket",),
+        )
+
+
+def _check_http(http: HttpSection, origin: str) -> None:
+    """Whether the token is there is seen when the daemon starts: where a system is built, it is not."""
+    if http.port and not http.token_file:
+        raise ConfigError(
+            f"{origin}: http.token_file: it is not set and http.port is, so that every program on this machine could ask.",
+            "Write a token of 16 characters or more to a file (head -c 32 /dev/urandom | base64 > FILE) and name it: "
+            'services.nixTrinity.httpTokenFile = "FILE"; on NixOS, else token_file in [http].',
+            keys=("http.token_file",),
+        )
+    if "/" in http.token_file and not http.token_file.startswith("/"):
+        raise ConfigError(
+            f"{origin}: http.token_file: {http.token_file!r} is neither an absolute path nor a name without a slash.",
+            "Write it from the root on; of one of systemd's credentials (LoadCredential=) write the name alone.",
+            keys=("http.token_file",),
         )
 
 
@@ -111,7 +133,8 @@ def _explain(error: msgspec.ValidationError, raw: dict[str, Any], origin: str) -
     text = str(error)
     what, _, where = text.partition(" - at `$")
     # msgspec writes the key of a table of one's own names as "[...]".
-    where = where.replace("[...]", f".{_bad_role(raw)}") if "[...]" in where else where
+    if "[...]" in where:
+        where = where.replace("[...]", f".{_bad_name(raw, where.partition('[...]')[0])}")
     path = [part for part in re.split(r"\.", where.rstrip("`")) if part]
     key = ".".join(path)
     unknown = re.search(r"unknown field `(.+?)`", what)
@@ -124,6 +147,7 @@ def _explain(error: msgspec.ValidationError, raw: dict[str, Any], origin: str) -
         return ConfigError(
             f"{origin}: {full}: there is no such setting.",
             f"{fix}Settings here are: {', '.join(sorted(known))}.",
+            keys=(full,),
         )
     value: Any = raw
     for part in path:
@@ -131,16 +155,22 @@ def _explain(error: msgspec.ValidationError, raw: dict[str, Any], origin: str) -
     return ConfigError(
         f"{origin}: {key or 'the file'}: {what[0].lower()}{what[1:]}; found {value!r}.",
         f"Correct the value of {key or 'the file'}, then check with: nix-trinityd check-config {origin}",
+        keys=(key,) if key else (),
     )
 
 
-def _bad_role(raw: dict[str, Any]) -> str:
-    for name, section in raw["models"]["roles"].items():
+def _bad_name(raw: dict[str, Any], table: str) -> str:
+    """The first name in a table of one's own names (".models.roles" or ".learning.adapters") that has a bad value."""
+    values: dict[str, Any] = raw
+    for part in table.strip(".").split("."):
+        values = values[part]
+    kind: Any = RoleSection if table.startswith(".models") else str
+    for name, value in values.items():
         try:
-            msgspec.convert(section, RoleSection)
+            msgspec.convert(value, kind)
         except msgspec.ValidationError:
             return str(name)
-    return "<role>"
+    return "<name>"
 
 
 def _known_keys(path: list[str]) -> list[str]:
@@ -150,6 +180,7 @@ def _known_keys(path: list[str]) -> list[str]:
         ("state",): StateSection,
         ("access",): AccessSection,
         ("logging",): LoggingSection,
+        ("http",): HttpSection,
         ("ollama",): OllamaSection,
         ("models",): ModelsSection,
         ("corpus",): CorpusSection,

@@ -47,9 +47,20 @@ class LoggingSection(Section, frozen=True, kw_only=True):
     exchanges: bool = True
 
 
+class HttpSection(Section, frozen=True, kw_only=True):
+    """``[http]``: the same API on loopback, for programs that cannot talk to a Unix socket."""
+
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    """0 means none."""
+    token_file: str = ""
+    """The file with the token that each request has to bring. A name without "/" is one of systemd's credentials."""
+
+
 class OllamaSection(Section, frozen=True, kw_only=True):
     """``[ollama]``: the engine."""
 
+    enabled: bool = True
+    """False: there is no engine, and the search alone answers."""
     url: HttpUrl = "http://127.0.0.1:11434"
     keep_alive: KeepAlive = "10m"
     connect_timeout_seconds: Seconds = 5.0

@@ -10,8 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +18,16 @@ import structlog
 
 from nix_trinity import __version__
 from nix_trinity.api.access import Access
+from nix_trinity.api.door import TokenDoor
 from nix_trinity.api.messages import OptionsReply
 from nix_trinity.api.routes import Api
-from nix_trinity.api.server import Activity, UnixServer
+from nix_trinity.api.server import Activity, ApiServer
 from nix_trinity.api.status import Facts, status_reply
 from nix_trinity.api.status_messages import StatusReply
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
 from nix_trinity.errors import StorageError, TrinityError
-from nix_trinity.host.activation import Listener, inherited_listener, own_listener
+from nix_trinity.host.listening import Sockets, Wanted, listening
 from nix_trinity.host.memory import total_memory_gib
 from nix_trinity.host.notify import ServiceManager
 from nix_trinity.host.release import nixos_release
@@ -56,38 +56,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     check = commands.add_parser("check-config", help="check a configuration file and exit")
     check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("--nixos", action="store_true", help="say which NixOS option sets what is wrong")
     given = parser.parse_args(arguments)
+    set_by: Callable[[tuple[str, ...]], str] | None = None
     try:
         if given.command == "check-config":
-            config = load_config(given.file)
-            _resolved_roles(config)
-            _check_evaluation(config)
+            if given.nixos:
+                set_by = importlib.import_module("nix_trinity.nixos_names").set_by
+            importlib.import_module("nix_trinity.config_check").check_config(given.file)
             print(f"{given.file}: all is well.")
             return
         path = given.config or (DEFAULT_CONFIG_PATH if DEFAULT_CONFIG_PATH.exists() else None)
         serve(load_config(path) if path is not None else Config())
     except TrinityError as error:
-        print(f"error: {error.message}\n  {error.hint}", file=sys.stderr)
+        last = f"\n  Set here: {set_by(error.keys)}" if set_by is not None else ""
+        print(f"error: {error.message}\n  {error.hint}{last}", file=sys.stderr)
         sys.exit(_EXIT_CONFIG)
 
 
 def serve(config: Config) -> None:
-    """Run the daemon on the inherited socket, or on one of its own.
+    """Run the daemon on the inherited sockets, or on its own.
 
     :raises TrinityError: the configuration cannot be used here.
     """
     configure_logging(config.daemon.log_level, to_journal="JOURNAL_STREAM" in os.environ)
     ram_gib, specs = _resolved_roles(config)
-    with ExitStack() as stack:
-        listener = inherited_listener(os.environ) or stack.enter_context(
-            own_listener(config.daemon.socket, group=config.access.users_group)
-        )
-        asyncio.run(_Daemon(config, specs, ram_gib, listener).run())
-
-
-def _check_evaluation(config: Config) -> None:
-    """Read the files of evaluation questions: better now than when the first build needs them."""
-    importlib.import_module("nix_trinity.training.questions").load_questions(config.learning.evaluation)
+    wanted = Wanted(config.daemon.socket, config.access.users_group, config.http.port, config.http.token_file)
+    with listening(wanted, os.environ) as sockets:
+        asyncio.run(_Daemon(config, specs, ram_gib, sockets).run())
 
 
 def _resolved_roles(config: Config) -> tuple[float, dict[str, RoleSpec]]:
@@ -96,26 +92,26 @@ def _resolved_roles(config: Config) -> tuple[float, dict[str, RoleSpec]]:
 
 
 class _Daemon:
-    def __init__(self, config: Config, specs: dict[str, RoleSpec], ram_gib: float, listener: Listener) -> None:
+    def __init__(self, config: Config, specs: dict[str, RoleSpec], ram_gib: float, sockets: Sockets) -> None:
         self._config = config
-        self._listener = listener
+        self._sockets = sockets
         self._manager = ServiceManager(os.environ)
         self._began = time.monotonic()
         self._chores: list[asyncio.Task[None]] = []
         self._facts = Facts(
-            activated=listener.activated,
-            idle_timeout_seconds=config.daemon.idle_timeout_seconds if listener.activated else 0.0,
+            activated=sockets.activated,
+            idle_timeout_seconds=config.daemon.idle_timeout_seconds if sockets.activated else 0.0,
             nixos_release=nixos_release(),
             tier=tier_name(config, load_catalogue(), ram_gib),
             ram_gib=ram_gib,
-            engine_url=config.ollama.url,
+            engine_url=config.ollama.url if config.ollama.enabled else None,
         )
         self._rooms = Rooms(config, specs, nixos_release=self._facts.nixos_release, do=self._do)
         self._door = LearningDoor(self._rooms, config)
         self._activity = Activity(self._api().application(), time.monotonic)
-        self._server = UnixServer(
-            self._activity, grace_seconds=config.daemon.shutdown_grace_seconds, on_ready=self._ready
-        )
+        # Outside of what counts requests: who is refused does not keep the daemon awake.
+        door = TokenDoor(self._activity, sockets.token) if sockets.token is not None else self._activity
+        self._server = ApiServer(door, grace_seconds=config.daemon.shutdown_grace_seconds, on_ready=self._ready)
 
     def _api(self) -> Api:
         access = self._config.access
@@ -135,12 +131,13 @@ class _Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
         self._do("open the database", self._open_store())
-        self._do("probe", self._rooms.health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
+        if self._config.ollama.enabled:
+            self._do("probe", self._rooms.health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
         self._do("watchdog", self._feed_watchdog())
         self._do("idle exit", self._leave_when_idle())
         self._do("get ready", self._get_ready())
         try:
-            await self._server.serve(self._listener)
+            await self._server.serve(self._sockets.all)
         finally:
             for chore in self._chores:
                 chore.cancel()
@@ -179,7 +176,8 @@ class _Daemon:
 
     def _ready(self) -> None:
         self._manager.ready("Waiting for questions")
-        _log.info("ready", socket=self._listener.path, activated=self._listener.activated, version=__version__)
+        sockets = self._sockets
+        _log.info("ready", listening=sockets.addresses, activated=sockets.activated, version=__version__)
 
     async def _open_store(self) -> None:
         try:

@@ -16,6 +16,7 @@
     ├── InternalError            internal              a fault of ours
     └── EngineError              engine_failed         the server that runs the models
         ├── EngineUnreachableError   engine_unreachable
+        │   └── EngineOffError       engine_off            there is to be no engine
         ├── ModelMissingError        model_missing
         ├── EngineTimeoutError       engine_timeout
         ├── EngineBusyError          engine_busy
@@ -37,11 +38,13 @@ class TrinityError(Exception):
 
     code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, hint: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, hint: str, *, code: str | None = None, keys: tuple[str, ...] = ()) -> None:
+        """``keys``: the paths of the configuration's keys that it is about, such as models.roles.expert.modelfile."""
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.stable_code = code or type(self).code
+        self.keys = keys
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -127,6 +130,12 @@ class EngineUnreachableError(EngineError):
     """The engine does not answer at all, or went away in the middle of an answer."""
 
     code = "engine_unreachable"
+
+
+class EngineOffError(EngineUnreachableError):
+    """The configuration says that there is no engine; nothing is wrong with that."""
+
+    code = "engine_off"
 
 
 class ModelMissingError(EngineError):

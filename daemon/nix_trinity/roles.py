@@ -6,7 +6,8 @@ This is where a person's own choices meet ours. Their Modelfile takes the place 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import msgspec
 from nix_trinity.catalogue import ROLES, Catalogue, modelfiles_dir
 from nix_trinity.catalogue_entries import RoleOverride
 from nix_trinity.config import Config
-from nix_trinity.errors import ConfigError, ModelfileError
+from nix_trinity.errors import CatalogueError, ConfigError, ModelfileError
 from nix_trinity.modelfile.grammar import Message, Modelfile
 from nix_trinity.modelfile.parameters import typed_parameters
 from nix_trinity.modelfile.parse import parse_modelfile
@@ -54,27 +55,36 @@ def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str
     :raises ConfigError: an unknown role, or a Modelfile that cannot be read.
     :raises CatalogueError: an unknown tier, or roles that share a base but not its num_ctx.
     :raises ModelfileError: a Modelfile that does not parse or has a parameter that Ollama does not know.
+
+    All of them have the keys that they are about, where it is not our own catalogue or Modelfile.
     """
     modelfiles: dict[str, Modelfile] = {}
     overrides: dict[str, RoleOverride] = {}
     unknown = [role for role in config.models.roles if role not in ROLES]
     if unknown:
-        raise ConfigError(f"models.roles.{unknown[0]}: there is no such role.", f"The roles are {', '.join(ROLES)}.")
+        raise ConfigError(
+            f"models.roles.{unknown[0]}: there is no such role.",
+            f"The roles are {', '.join(ROLES)}.",
+            keys=(f"models.roles.{unknown[0]}",),
+        )
     parameters: dict[str, dict[str, ParameterValue]] = {}
     for role in ROLES:
         chosen = config.models.roles.get(role)
         own = chosen.modelfile if chosen is not None else None
         path = Path(own) if own else modelfiles_dir() / catalogue.roles[role].modelfile
-        modelfile = _read(path, key=f"models.roles.{role}.modelfile")
-        typed = typed_parameters(modelfile, origin=str(path))
+        with _about(f"models.roles.{role}.modelfile" if own else ""):
+            modelfile = _read(path)
+            typed = typed_parameters(modelfile, origin=str(path))
+            base = (chosen.model if chosen else None) or _base(modelfile, path)
         # num_ctx travels with every request, so that all requests agree on it; it is not baked in.
         num_ctx = typed.pop("num_ctx", None)
         modelfiles[role], parameters[role] = modelfile, typed
         overrides[role] = RoleOverride(
-            model=(chosen.model if chosen else None) or _base(modelfile, path),
+            model=base,
             num_ctx=(chosen.num_ctx if chosen else None) or (num_ctx if isinstance(num_ctx, int) else None),
         )
-    resolved = catalogue.resolve(tier_name(config, catalogue, ram_gib), config.models.modern, overrides)
+    with _about(""):
+        resolved = catalogue.resolve(tier_name(config, catalogue, ram_gib), config.models.modern, overrides)
     return {
         role: RoleSpec(role, model.base, model.num_ctx, _fitting(modelfiles[role], model.num_ctx), parameters[role])
         for role, model in resolved.items()
@@ -107,12 +117,24 @@ def _exchanges(messages: Sequence[Message]) -> list[list[Message]]:
     return groups
 
 
-def _read(path: Path, *, key: str) -> Modelfile:
+@contextmanager
+def _about(key: str) -> Iterator[None]:
+    """Let an error say which key of the configuration it is about: its own keys, else this one."""
+    try:
+        yield
+    except (CatalogueError, ConfigError, ModelfileError) as error:
+        keys = error.keys or ((key,) if key else ())
+        if not keys:
+            raise
+        raise type(error)(f"{', '.join(keys)}: {error.message}", error.hint, keys=keys) from error
+
+
+def _read(path: Path) -> Modelfile:
     try:
         content = path.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{key}: {path} cannot be read: {error.strerror}.",
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.",
             "Give the path of a Modelfile that the daemon's user may read, or leave the key out.",
         ) from error
     return parse_modelfile(content, origin=str(path))

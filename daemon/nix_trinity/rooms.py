@@ -73,8 +73,10 @@ class Rooms:
     async def engine(self) -> Engine:
         """The server that runs the models."""
         async with self._engine_loading:
+            ollama = self._config.ollama
+            if self._engine_instance is None and not ollama.enabled:
+                self._engine_instance = importlib.import_module("nix_trinity.engines.off").OffEngine()
             if self._engine_instance is None:
-                ollama = self._config.ollama
                 # In a thread: it takes a fifth of a second, in which others are to be served.
                 module = await asyncio.to_thread(importlib.import_module, "nix_trinity.engines.ollama")
                 engine: Engine = module.OllamaEngine(
@@ -149,7 +151,8 @@ class Rooms:
         else:
             if ended is not None:
                 _log.warning("an interrupted deployment was ended", how=ended)
-        await learn.watch.run()
+        if self._config.ollama.enabled:
+            await learn.watch.run()
 
     async def read_timers(self) -> None:
         """Keep up with when systemd's timers start the next builds; without a bus there is nothing to know."""

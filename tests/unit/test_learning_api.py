@@ -22,7 +22,7 @@ from nix_trinity.api.access import Access
 from nix_trinity.api.learning_routes import LearningApi
 from nix_trinity.api.openapi import describe
 from nix_trinity.api.routes import Api
-from nix_trinity.api.server import UnixServer
+from nix_trinity.api.server import ApiServer
 from nix_trinity.errors import BusyError, EngineUnreachableError, NotFoundError, TrinityError
 from nix_trinity.host.activation import own_listener
 from nix_trinity.host.peer import Peer
@@ -627,9 +627,9 @@ class Served:
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._played.learning.gate = asyncio.Event()
-        self._server = UnixServer(self._played.application(), grace_seconds=1, on_ready=self._ready.set)
+        self._server = ApiServer(self._played.application(), grace_seconds=1, on_ready=self._ready.set)
         with own_listener(str(self.path), group="") as listener:
-            await self._server.serve(listener)
+            await self._server.serve([listener.socket])
 
     def let_the_build_go_on(self) -> None:
         gate = self._played.learning.gate

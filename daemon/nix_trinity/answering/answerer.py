@@ -30,7 +30,13 @@ from nix_trinity.answering.running import RunningQuestion
 from nix_trinity.answering.search_answer import found_instead, search_answer
 from nix_trinity.answering.start import Start
 from nix_trinity.engines.protocol import EngineSource
-from nix_trinity.errors import EngineError, EngineTimeoutError, EngineUnreachableError, ModelMissingError
+from nix_trinity.errors import (
+    EngineError,
+    EngineOffError,
+    EngineTimeoutError,
+    EngineUnreachableError,
+    ModelMissingError,
+)
 from nix_trinity.knowledge.exchanges import new_id
 from nix_trinity.knowledge.past_answers import Past
 from nix_trinity.knowledge.redaction import redact
@@ -137,7 +143,10 @@ class Answerer:
                 helpless = isinstance(error, _NO_MODEL) or error.stable_code == "empty_answer"
                 if record.has_text or grounds.verifier is None or not helpless:
                     raise
-                degraded = error
+                if not isinstance(error, EngineOffError):
+                    # An engine that is not to be there is no fault: the search alone is then what was wanted.
+                    degraded = error
+                    record.degraded(error.stable_code)
                 await self._search_only(grounds, running, record, started, error)
             else:
                 notes = given_notes(grounds.retrieved, by_id(grounds.past))
@@ -192,7 +201,6 @@ class Answerer:
         await started.say_without_model(error)
         record.first_token()
         record.add(text)
-        record.degraded(error.stable_code)
         await running.put(Text(text))
         found = grounds.retrieved
         notes = found.notes[:1] if found is not None else ()

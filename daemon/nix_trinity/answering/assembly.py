@@ -56,7 +56,8 @@ def assemble(
 ) -> Assembly:
     """Build the objects; nothing is read yet. ``busy`` says whether questions are being answered."""
     corpus = Corpus(Path(config.state.directory), _places(config))
-    embedder = Embedder(engine, corpus, model=config.corpus.embedding_model, busy=busy)
+    embedding_model = config.corpus.embedding_model if config.ollama.enabled else ""
+    embedder = Embedder(engine, corpus, model=embedding_model, busy=busy)
     grounding = Grounding(corpus, _retriever, embedder)
     syntax = _syntax_check(config.corpus.nix_instantiate)
     limits = Limits(config.answering.answer_tokens, config.answering.history_tokens, config.answering.passages_tokens)

@@ -7,7 +7,7 @@ from nix_trinity.answering.question import Started
 from nix_trinity.answering.record import Record
 from nix_trinity.answering.router import Route
 from nix_trinity.answering.running import RunningQuestion
-from nix_trinity.errors import EngineError
+from nix_trinity.errors import EngineError, EngineOffError
 
 
 class Start:
@@ -32,7 +32,8 @@ class Start:
 
     async def say_without_model(self, error: EngineError) -> None:
         """Say that the search alone answers."""
-        await self._say("", "", (f"No model answers: {error.message} {error.hint}",))
+        why = "" if isinstance(error, EngineOffError) else "No model answers: "
+        await self._say("", "", (f"{why}{error.message} {error.hint}",))
 
     async def _say(self, model: str, version: str, notices: tuple[str, ...]) -> None:
         self._record.started(model or None, version or None)

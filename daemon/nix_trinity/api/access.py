@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nix_trinity.errors import AccessError
-from nix_trinity.host.peer import Peer, in_group
+from nix_trinity.host.peer import BY_TOKEN, Peer, in_group
 from nix_trinity.knowledge.exchanges import Reader
 
 
@@ -19,8 +19,12 @@ class Access:
     def reader(self, peer: Peer) -> Reader:
         """What the peer may see: its own exchanges, or everybody's for operators, root and the daemon's user.
 
+        The token takes the place of the users' group, and never that of the operators'.
+
         :raises AccessError: the peer is in neither group.
         """
+        if peer == BY_TOKEN:
+            return Reader(peer.uid)
         operator = in_group(peer, self.operators_group)
         if self.users_group and not operator and not in_group(peer, self.users_group):
             raise AccessError(

@@ -94,7 +94,9 @@ def describe() -> dict[str, Any]:
             "/v1/openapi.json": {"get": operation("This description", json_content({"type": "object"}), error)},
             **openapi_learning.paths(of, error, limit),
         },
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+        # Nothing on the Unix socket, whose peers the kernel names; the token on TCP.
+        "security": [{}, {"token": []}],
     }
 
 

@@ -24,7 +24,7 @@ from nix_trinity.api.learning_routes import LearningApi
 from nix_trinity.api.openapi import describe
 from nix_trinity.api.stream import AnswerReply
 from nix_trinity.errors import AccessError, RequestError, TrinityError
-from nix_trinity.host.peer import Peer
+from nix_trinity.host.peer import BY_TOKEN, Peer
 from nix_trinity.knowledge.exchanges import Feedback, Reader
 from nix_trinity.knowledge.store import KnowledgeStore
 
@@ -83,7 +83,7 @@ class Api:
             Question(
                 text=message.question.strip(),
                 uid=reader.uid,
-                interface="cli" if request.headers.get("user-agent", "").startswith(THIN_CLIENT) else "http",
+                interface=_interface(request),
                 attachment=message.attachment,
                 role=message.role,
                 level=message.level,
@@ -203,6 +203,12 @@ class Api:
         peer = request.state.peer
         assert isinstance(peer, Peer)  # noqa: S101 (the protocol class puts it there)
         return self.access.reader(peer)
+
+
+def _interface(request: Request) -> str:
+    by_client = request.headers.get("user-agent", "").startswith(THIN_CLIENT)
+    # Our client knows the Unix socket alone: over TCP, whoever says that it is this one is another program.
+    return "cli" if by_client and request.state.peer != BY_TOKEN else "http"
 
 
 def _id(request: Request) -> str:

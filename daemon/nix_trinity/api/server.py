@@ -1,9 +1,10 @@
-"""The HTTP server on the inherited Unix socket, and how it leaves without losing anyone."""
+"""The HTTP server on its listening sockets, and how it leaves without losing anyone."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+import socket
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,25 +16,34 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from nix_trinity.api.http import detail
 from nix_trinity.api.messages import ErrorReply
 from nix_trinity.errors import RequestError
-from nix_trinity.host.activation import Listener
-from nix_trinity.host.peer import peer_of
+from nix_trinity.host.peer import BY_TOKEN, peer_of
 
 # A client that has connected sends its request at once; one that has not by then is not going to.
 _REQUEST_SECONDS = 30.0
 # While leaving, a connection that was accepted a moment ago may still bring its request.
 _LAST_REQUEST_SECONDS = 1.0
+# What a client still sends after it was refused is read for so long: TCP takes the refusal back from whoever has not
+# read it when the connection is closed over unread bytes.
+_LINGER_SECONDS = 2.0
+_MOST_HEAD_BYTES = 16 << 10
 
 
 class PeerProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with the peer's credentials, our shape of errors, and a limit on silence."""
+    """uvicorn's HTTP/1.1, with the peer's credentials, our shape of errors, and a limit on silence.
+
+    TCP knows no credentials: the peer is BY_TOKEN, of which door.py lets through nothing that has not brought it.
+    """
 
     def connection_made(self, transport: Any) -> None:
         """See asyncio.Protocol."""
         super().connection_made(transport)
         self._closing_soon: asyncio.TimerHandle | None = None
+        self._refused = False
+        connection = transport.get_extra_info("socket")
+        self._local = connection.family == socket.AF_UNIX
         try:
             # Reaches the routes as request.state.peer; `client` has to stay the pair that uvicorn formats.
-            self.app_state = {**self.app_state, "peer": peer_of(transport.get_extra_info("socket"))}
+            self.app_state = {**self.app_state, "peer": peer_of(connection) if self._local else BY_TOKEN}
         except OSError:
             transport.abort()
             return
@@ -45,6 +55,11 @@ class PeerProtocol(H11Protocol):
             self._closing_soon.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol: what comes after a refusal is thrown away."""
+        if not self._refused:
+            super().data_received(data)
+
     def on_response_complete(self) -> None:
         """See uvicorn: the next request on this connection has as long as the first."""
         if self._closing_soon is not None:
@@ -54,7 +69,9 @@ class PeerProtocol(H11Protocol):
 
     def shutdown(self) -> None:
         """Let a connection whose request is still on its way bring it, for a moment."""
-        if not self._has_request() and not self.transport.is_closing():
+        if self._refused:
+            self.transport.close()
+        elif not self._has_request() and not self.transport.is_closing():
             if self._closing_soon is not None:
                 self._closing_soon.cancel()
             self._closing_soon = self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_silent)
@@ -63,16 +80,32 @@ class PeerProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in the one shape of errors."""
-        error = RequestError(
-            f"This is not HTTP/1.1: {msg}", "Try: curl --unix-socket SOCKET http://localhost/v1/status"
-        )
+        status, error = self._refusal(msg)
         body = msgspec.json.encode(ErrorReply(detail(error)))
         head = (
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
-        self.transport.close()
+        if self._local or (self._has_request() and not self.cycle.response_complete):
+            self.transport.close()
+            return
+        self._refused = True
+        if self._closing_soon is not None:
+            self._closing_soon.cancel()
+        self.transport.write_eof()
+        self._closing_soon = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+
+    def _refusal(self, why: str) -> tuple[str, RequestError]:
+        if self._local:
+            hint = "Try: curl --unix-socket SOCKET http://localhost/v1/status"
+        else:
+            hint = 'Try: curl -H "Authorization: Bearer TOKEN" http://127.0.0.1:PORT/v1/status'
+        # What h11 has not understood yet; it says that it is too much only to whoever catches its error.
+        if not self._local and len(self.conn.trailing_data[0]) > _MOST_HEAD_BYTES:
+            most = f"The request's headers are larger than {_MOST_HEAD_BYTES} bytes."
+            return "431 Request Header Fields Too Large", RequestError(most, hint, code="headers_too_large")
+        return "400 Bad Request", RequestError(f"This is not HTTP/1.1: {why}", hint)
 
     def _has_request(self) -> bool:
         # uvicorn declares `cycle` as never None; before the first request it is.
@@ -123,8 +156,8 @@ class Activity:
             self._last = self._clock()
 
 
-class UnixServer:
-    """Serves an application on a listener until it is told to leave."""
+class ApiServer:
+    """Serves an application on listening sockets, of Unix and of TCP, until it is told to leave."""
 
     def __init__(self, application: ASGIApp, *, grace_seconds: float, on_ready: Callable[[], None]) -> None:
         config = uvicorn.Config(
@@ -137,14 +170,15 @@ class UnixServer:
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=5,
+            h11_max_incomplete_event_size=_MOST_HEAD_BYTES,
             # The daemon ends its own answers in time; this is for whatever else might hang.
             timeout_graceful_shutdown=int(grace_seconds) + 10,
         )
         self._server = _Server(config, on_ready)
 
-    async def serve(self, listener: Listener) -> None:
+    async def serve(self, listeners: Sequence[socket.socket]) -> None:
         """Serve until :meth:`leave`; what is running then is finished first."""
-        await self._server.serve(sockets=[listener.socket])
+        await self._server.serve(sockets=list(listeners))
 
     def leave(self) -> None:
         """Accept nothing more, and return from :meth:`serve` when all is finished."""

@@ -28,7 +28,8 @@ class Facts:
     nixos_release: str | None
     tier: str
     ram_gib: float
-    engine_url: str
+    engine_url: str | None
+    """None: there is to be no engine."""
 
 
 async def status_reply(
@@ -54,14 +55,14 @@ async def status_reply(
         tier=facts.tier,
         ram_gib=facts.ram_gib,
         engine=status_messages.EngineStatus(
-            kind="ollama",
-            url=facts.engine_url,
+            kind="ollama" if facts.engine_url is not None else "off",
+            url=facts.engine_url or "",
             reachable=health.reachable,
             version=health.version,
             error=str(health.error).replace("\n", " ") if health.error else None,
             reloads=models.reloads,
         ),
-        roles=tuple(_role(models, role) for role in models.specs),
+        roles=tuple(_role(models, role) for role in models.specs) if facts.engine_url is not None else (),
         queue=status_messages.QueueStatus(
             admission.running, admission.waiting, admission.max_running, admission.max_waiting
         ),

@@ -6,7 +6,10 @@ import msgspec
 
 
 class EngineStatus(msgspec.Struct, frozen=True):
-    """The engine as the last probe found it; ``reachable`` is null before the first one."""
+    """The engine as the last probe found it; ``reachable`` is null before the first one.
+
+    ``kind`` is ollama, or off where there is to be none: then there are no roles' models either.
+    """
 
     kind: str
     url: str

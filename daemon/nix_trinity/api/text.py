@@ -24,7 +24,9 @@ def status_text(status: StatusReply) -> str:
         f"nix-trinityd {status.version}, process {status.pid}, up {_span(status.uptime_seconds)}"
         + (f", exits after {_span(status.idle_timeout_seconds)} idle" if status.activated else ""),
         f"NixOS      {status.nixos_release or 'not on this machine'}",
-        f"engine     {engine.kind} at {engine.url}: {reach[engine.reachable]}"
+        "engine     off: the search alone answers"
+        if engine.kind == "off"
+        else f"engine     {engine.kind} at {engine.url}: {reach[engine.reachable]}"
         + (f", {engine.reloads} times a model had to be loaded again" if engine.reloads else ""),
         f"tier       {status.tier} ({status.ram_gib:.1f} GiB of memory)",
         f"questions  {status.queue.running} of {status.queue.max_running} running, "

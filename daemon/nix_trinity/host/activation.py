@@ -1,7 +1,8 @@
-"""The listening socket: inherited from systemd, or made by ourselves.
+"""The listening sockets: inherited from systemd, or made by ourselves.
 
 The protocol is sd_listen_fds(3): descriptors start at 3, and ``LISTEN_PID`` says which process they are
 for. An inherited socket's path belongs to the socket unit: it is never bound, changed or removed here.
+Whichever of the two units triggers the service, systemd passes the sockets of all that are active.
 """
 
 from __future__ import annotations
@@ -10,16 +11,19 @@ import grp
 import os
 import socket
 import stat
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from nix_trinity.errors import ConfigError
+from nix_trinity.host.loopback import adopt_loopback
 
 FIRST_DESCRIPTOR = 3
 SOCKET_NAME = "nix-trinity.socket"
 """What systemd calls the descriptor in ``LISTEN_FDNAMES`` unless the unit says otherwise."""
+HTTP_NAME = "http"
+"""The FileDescriptorName= of what nix-trinity-http.socket listens on."""
 
 _VARIABLES = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
 
@@ -33,23 +37,32 @@ class Listener:
     activated: bool
 
 
-def inherited_listener(environment: MutableMapping[str, str]) -> Listener | None:
-    """Adopt the socket that the service manager passed, or return None when none is meant for us.
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What the service manager passed: the Unix socket where its unit is active, and loopback sockets named http."""
+
+    unix: Listener | None = None
+    http: tuple[socket.socket, ...] = ()
+
+
+def inherited_sockets(environment: MutableMapping[str, str]) -> Inherited:
+    """Adopt the sockets that the service manager passed; nothing when none is meant for us.
 
     The ``LISTEN_*`` variables are removed from ``environment`` in either case, so that no child
     mistakes them for its own.
 
-    :raises ConfigError: a descriptor was passed that is not one listening Unix stream socket.
+    :raises ConfigError: a descriptor was passed that is neither the one listening Unix stream socket nor a loopback
+        one of the name http.
     """
     values = {name: environment.pop(name, "") for name in _VARIABLES}
     if values["LISTEN_PID"] != str(os.getpid()):
-        return None
+        return Inherited()
     try:
         count = int(values["LISTEN_FDS"])
     except ValueError:
-        return None
+        return Inherited()
     if count < 1:
-        return None
+        return Inherited()
     for descriptor in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count):
         try:
             os.set_inheritable(descriptor, False)
@@ -58,22 +71,36 @@ def inherited_listener(environment: MutableMapping[str, str]) -> Listener | None
                 f"The service manager announced {count} sockets (LISTEN_FDS), but descriptor {descriptor} is not open.",
                 "Start the daemon by its socket unit, or without LISTEN_FDS and LISTEN_PID.",
             ) from None
-    names = values["LISTEN_FDNAMES"].split(":") if values["LISTEN_FDNAMES"] else []
-    index = names.index(SOCKET_NAME) if SOCKET_NAME in names else 0
-    if count > 1 and SOCKET_NAME not in names:
+    names = [*values["LISTEN_FDNAMES"].split(":"), *[""] * count][:count]
+    http = [FIRST_DESCRIPTOR + index for index, name in enumerate(names) if name == HTTP_NAME]
+    unix = _unix_descriptor(names)
+    for descriptor in (*http, *(() if unix is None else (unix,))):
+        _check_socket(descriptor)
+    return Inherited(_adopt(unix) if unix is not None else None, tuple(adopt_loopback(one) for one in http))
+
+
+def _unix_descriptor(names: Sequence[str]) -> int | None:
+    """The descriptor of the Unix socket: the one named so, or the only one that is not named http."""
+    others = [index for index, name in enumerate(names) if name != HTTP_NAME]
+    if SOCKET_NAME in names:
+        return FIRST_DESCRIPTOR + names.index(SOCKET_NAME)
+    if len(others) > 1:
         raise ConfigError(
-            f"The service manager passed {count} sockets and none is named {SOCKET_NAME}.",
+            f"The service manager passed {len(others)} sockets and none is named {SOCKET_NAME}.",
             f"Set FileDescriptorName={SOCKET_NAME} in the socket unit that is the daemon's.",
         )
-    return _adopt(FIRST_DESCRIPTOR + index)
+    return FIRST_DESCRIPTOR + others[0] if others else None
 
 
-def _adopt(descriptor: int) -> Listener:
+def _check_socket(descriptor: int) -> None:
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         raise ConfigError(
             f"Descriptor {descriptor} from the service manager is not a socket.",
-            "Use ListenStream= in nix-trinity.socket, and no other Listen… line.",
+            "Use ListenStream= in the socket unit, and no other Listen… line.",
         )
+
+
+def _adopt(descriptor: int) -> Listener:
     inherited = socket.socket(fileno=descriptor)
     listening = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if inherited.family != socket.AF_UNIX or inherited.type != socket.SOCK_STREAM or not listening:

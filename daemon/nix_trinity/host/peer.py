@@ -24,6 +24,13 @@ class Peer:
     groups: frozenset[int] = frozenset()
 
 
+TOKEN_UID = 2**32 - 1
+"""Whose exchanges those are that came over TCP. It is (uid_t)-1, which the kernel gives to no process; 65534 (nobody)
+would also be whoever comes to the Unix socket out of a container whose users have no number here."""
+BY_TOKEN = Peer(pid=0, uid=TOKEN_UID, gid=TOKEN_UID)
+"""Whoever brought the token: all of them are one person, in no group."""
+
+
 def peer_of(connection: socket.socket) -> Peer:
     """Read the credentials of a connected Unix socket.
 

@@ -8,10 +8,12 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from nix_trinity.catalogue import ROLES
 from nix_trinity.config import Config
+from nix_trinity.engines.off import engine_off
 from nix_trinity.engines.protocol import Engine, EngineLock
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.database import Database
@@ -146,7 +148,8 @@ def assemble(
             await reports.write(f"{last_month:%Y-%m}")
         return results
 
-    runs = BuildRuns(store, work, holding=host.holding, now_ms=_now_ms)
+    refusal = None if config.ollama.enabled else partial(engine_off, ", so there is nothing to build versions with")
+    runs = BuildRuns(store, work, holding=host.holding, now_ms=_now_ms, refusal=refusal)
 
     async def analyse() -> None:
         await analysis.run(lambda _: None)

@@ -8,6 +8,7 @@ import msgspec
 
 from nix_trinity.config_sections import RetentionSection
 from nix_trinity.engines.protocol import EngineLock, EngineSource
+from nix_trinity.errors import EngineOffError
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.housekeeping import Removed, remove_old
 from nix_trinity.knowledge.learning_store import LearningStore
@@ -46,10 +47,18 @@ class Removal:
     async def prune(self, dry_run: bool) -> Pruned:
         """Remove the exchanges and versions that no rule keeps; exchanges first, since these need no engine.
 
+        Where there is to be no engine, the versions are left as they are.
+
         :raises EngineError: the engine cannot be asked; what was done stays done.
         :raises StorageError: knowledge.db or a manifest cannot be written.
         """
         removed = await self._old_exchanges(dry_run)
+        try:
+            return await self._versions_too(removed, dry_run)
+        except EngineOffError:
+            return Pruned(dry_run, (), (), removed.exchanges, removed.freed_bytes)
+
+    async def _versions_too(self, removed: Removed, dry_run: bool) -> Pruned:
         free = self._free_bytes()
         purged = names_holding(self._versions.load_all(), await self._gone(), self._running())
         if not dry_run:
