@@ -73,13 +73,19 @@ let
     };
   };
 
+  # Without polkit nobody can be allowed to start a unit; the daemon then builds by itself.
+  immediateWanted = cfg.ollama.enable && config.security.polkit.enable;
+
   wanted = lib.filterAttrs (name: _: cfg.timers.${name}.enable) jobs;
 in
 {
-  options.services.nixTrinity.timers = lib.mapAttrs (_: job: {
+  options.services.nixTrinity.timers = lib.mapAttrs (name: job: {
     enable = lib.mkOption {
       type = types.bool;
-      default = true;
+      # Without an engine there is nothing to build with.
+      default = name == "prune" || cfg.ollama.enable;
+      defaultText =
+        if name == "prune" then true else lib.literalExpression "config.services.nixTrinity.ollama.enable";
       description = "Whether to have ${job.what}.";
     };
 
@@ -116,7 +122,7 @@ in
 
     systemd.services =
       lib.mapAttrs' (name: job: lib.nameValuePair "nix-trinity-${name}" job.service) wanted
-      // lib.optionalAttrs config.security.polkit.enable {
+      // lib.optionalAttrs immediateWanted {
         nix-trinity-immediate = build "immediate" "NixTrinity: a build that cannot wait for its timer";
       }
       // {
@@ -134,13 +140,11 @@ in
         };
       };
 
-    # Without polkit nobody can be allowed to start a unit; the daemon then builds by itself.
-    services.nixTrinity.settings.learning.immediate_unit =
-      lib.optionalString config.security.polkit.enable immediate;
+    services.nixTrinity.settings.learning.immediate_unit = lib.optionalString immediateWanted immediate;
 
     # The daemon's user may start this one unit, and do nothing else to it or to any other. The rule must not be there
     # without the unit: systemd asks polkit the same about a transient unit, made of anything, of a name that no file has.
-    security.polkit.extraConfig = lib.mkIf config.security.polkit.enable ''
+    security.polkit.extraConfig = lib.mkIf immediateWanted ''
       polkit.addRule(function(action, subject) {
         if (action.id == "org.freedesktop.systemd1.manage-units"
             && subject.user == "nix-trinity"

@@ -35,14 +35,17 @@ class ActivatedDaemon:
         options: Path | None = SAMPLE_OPTIONS,
         corpus: str = "",
         restarts: bool = False,
+        http: Sequence[str] = (),
         command: Sequence[str] = (str(BIN / "nix-trinityd"),),
     ) -> None:
         """``config``, ``daemon``, ``ollama`` and ``corpus`` are further TOML, at the end and in the sections of these names.
 
         ``options`` is the list of options to ground answers in: our own sample unless told otherwise.
-        ``restarts`` starts the daemon again after it has ended; ``command`` is what starts it.
+        ``restarts`` starts the daemon again after it has ended, ``http`` are addresses (host:port) that it is given as
+        well; ``command`` is what starts it.
         """
-        self._restarts = restarts
+        self._restarts = restarts or bool(http)
+        self._http = http
         self._command = command
         self.folder = folder
         self.socket = folder / "socket"
@@ -69,7 +72,8 @@ class ActivatedDaemon:
     def __enter__(self) -> Self:
         holder = ["systemd-socket-activate", f"--listen={self.socket}"]
         if self._restarts:
-            holder = [sys.executable, "-m", "tests.stack.activator", str(self.socket)]
+            sockets = [f"nix-trinity.socket={self.socket}", *(f"http={address}" for address in self._http)]
+            holder = [sys.executable, "-m", "tests.stack.holder", *sockets, "--"]
         # Under a guardian, so that a test run that is killed leaves no daemon behind.
         self._process = GuardedProcess(
             [*holder, *self._command, "--config", str(self.config)], environment=dict(os.environ), log=self.log

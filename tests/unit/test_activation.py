@@ -39,7 +39,7 @@ from nix_trinity.host.activation import inherited_sockets
 found = inherited_sockets(os.environ)
 print(found.unix and found.unix.socket.fileno(), [one.fileno() for one in found.http])
 """
-HANDED_OVER = "import sys; from tests.stack.two_doors import hand_over; hand_over(eval(sys.argv[1]), sys.argv[2].split(':'), sys.argv[3:])"
+HANDED_OVER = "import sys; from tests.stack.holder import hand_over; hand_over(eval(sys.argv[1]), sys.argv[2].split(':'), sys.argv[3:])"
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "0123456789abcdef"
 

@@ -7,10 +7,14 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+import structlog
+
 from nix_trinity.errors import ConfigError
 from nix_trinity.host.activation import Listener, inherited_sockets, own_listener
 from nix_trinity.host.loopback import UNIT, address_of, own_loopback
 from nix_trinity.host.token import read_token
+
+_log = structlog.get_logger("daemon")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Sockets:
 def listening(wanted: Wanted, environment: MutableMapping[str, str]) -> Iterator[Sockets]:
     """Take over or make the sockets; those that were made are closed and removed at the end.
 
-    Where the service manager passed any, the Unix socket's path is its business: none is made then, also when the unit
-    that holds it is not active. The port is listened on in any case once it is configured.
+    Where the service manager passed any, all of them are its business and none is made, also when the unit that holds
+    the other is not active: our unit may not bind anything, and half a door is better than none.
 
     :raises ConfigError: a socket cannot be used or made, or the token's file has no token.
     """
@@ -60,9 +64,11 @@ def listening(wanted: Wanted, environment: MutableMapping[str, str]) -> Iterator
         passed = unix is not None or bool(http)
         if not passed:
             unix = stack.enter_context(own_listener(wanted.path, group=wanted.group))
-        if not http and wanted.port:
-            http = stack.enter_context(own_loopback(wanted.port))
-        yield Sockets(unix, http, activated=passed and http == given.http, token=token)
+            if wanted.port:
+                http = stack.enter_context(own_loopback(wanted.port))
+        elif wanted.port and not http:
+            _log.warning("nobody listens on the port", port=wanted.port, see=f"systemctl status {UNIT}")
+        yield Sockets(unix, http, activated=passed, token=token)
 
 
 def _token(wanted: Wanted, environment: MutableMapping[str, str], *, inherited: bool) -> bytes | None:

@@ -1,4 +1,4 @@
-"""``python -m tests.stack.two_doors NAME=ADDRESS… -- COMMAND…``: holds sockets as the units of a service do.
+"""``python -m tests.stack.holder NAME=ADDRESS… -- COMMAND…``: holds sockets as the units of a service do.
 
 Whenever somebody comes to any of them, the command is started with all of them, as sd_listen_fds(3) says, and started again
 after it has ended. An address is a path, or address:port.
