@@ -1,3 +1,5 @@
+# NIX_TRINITY_DEMO_MODEL: another model; NIX_TRINITY_DEMO_MODELS: a folder of Ollama's that has it; NIX_TRINITY_DEMO_OPTIONS:
+# another list of options than this system's; NIX_TRINITY_DEMO_PORT: where Ollama is to listen.
 model=${NIX_TRINITY_DEMO_MODEL:-llama3.2:1b}
 folder=$(mktemp -d)
 port=${NIX_TRINITY_DEMO_PORT:-11499}
@@ -27,16 +29,19 @@ wait_for() {
   give_up "$1 did not start. Its log:" "$folder/$1.log"
 }
 
-export HOME=$folder OLLAMA_HOST=127.0.0.1:$port OLLAMA_MODELS=$folder/models NIX_TRINITY_SOCKET=$folder/socket
+export HOME=$folder OLLAMA_HOST=127.0.0.1:$port NIX_TRINITY_SOCKET=$folder/socket
+export OLLAMA_MODELS=${NIX_TRINITY_DEMO_MODELS:-$folder/models}
 mkdir "$folder/state"
 
-echo "==> Ollama on $OLLAMA_HOST, with $model (in a temporary folder)"
+echo "==> Ollama on $OLLAMA_HOST, with $model in $OLLAMA_MODELS"
 ollama serve > "$folder/ollama.log" 2>&1 &
 pids+=($!)
 wait_for ollama curl -sf "http://$OLLAMA_HOST/api/version"
-ollama pull "$model" || give_up "$model cannot be pulled. Another one: NIX_TRINITY_DEMO_MODEL=NAME" "$folder/ollama.log"
+if ! ollama show "$model" > /dev/null 2>&1; then
+  ollama pull "$model" || give_up "$model cannot be pulled. Another one: NIX_TRINITY_DEMO_MODEL=NAME" "$folder/ollama.log"
+fi
 
-options=/run/current-system/sw/share/doc/nixos/options.json
+options=${NIX_TRINITY_DEMO_OPTIONS:-/run/current-system/sw/share/doc/nixos/options.json}
 [ -e "$options" ] || options=
 cat > "$folder/config.toml" << TOML
 [daemon]

@@ -8,7 +8,9 @@ failing network would swallow the error.
 from __future__ import annotations
 
 import ipaddress
+import socket
 import sys
+from contextlib import closing
 from typing import Any
 
 
@@ -68,3 +70,10 @@ def _is_numeric(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as made:
+        port: int = made.getsockname()[1]
+        return port

@@ -24,18 +24,13 @@ from nix_trinity.host.peer import BY_TOKEN, TOKEN_UID, Peer
 from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.fake_ollama import BASE, Call, FakeOllama
 from tests.stack.guarded import GuardedProcess
+from tests.stack.loopback import free_port
 from tests.stack.waiting import eventually
 
 TOKEN = "correct+horse/battery=staple"
 OURS = {"Authorization": f"Bearer {TOKEN}"}
 QUESTION = {"question": "what is a flake", "role": "quick", "stream": False}
 Headers = Sequence[tuple[str, str]] | dict[str, str]
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as made:
-        port: int = made.getsockname()[1]
-        return port
 
 
 def http_section(folder: Path, port: int) -> str:
