@@ -55,6 +55,8 @@ in
     systemd.sockets.nix-trinity-http = {
       description = "NixTrinity: questions on a loopback port";
       wantedBy = [ "sockets.target" ];
+      # A switch leaves sockets as they are, but restarts the daemon: with it, a changed port counts.
+      partOf = [ "nix-trinity.service" ];
       socketConfig = {
         ListenStream = "127.0.0.1:${toString cfg.httpPort}";
         FileDescriptorName = "http";

@@ -77,7 +77,7 @@ in
         RestrictAddressFamilies = [
           "AF_UNIX"
         ]
-        ++ lib.optionals (cfg.ollama.enable || cfg.httpPort != null) [
+        ++ lib.optionals cfg.ollama.enable [
           "AF_INET"
           "AF_INET6"
         ];
@@ -89,7 +89,11 @@ in
       };
     };
 
-    # What a crash left behind there is of no use to anyone.
-    systemd.tmpfiles.rules = [ "e ${state}/tmp 0700 nix-trinity nix-trinity 1d" ];
+    systemd.tmpfiles.rules = [
+      # What a crash left behind there is of no use to anyone.
+      "e ${state}/tmp 0700 nix-trinity nix-trinity 1d"
+      # A switch leaves sockets as they are: a changed group counts all the same.
+      "z /run/nix-trinity/socket 0660 nix-trinity ${cfg.users}"
+    ];
   };
 }

@@ -1,0 +1,1 @@
+{ pkgs, self }: import ./shared/scenario.nix { inherit pkgs self; name = "query"; }
