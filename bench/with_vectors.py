@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from bench.corpora import unpacked_options
 from nix_trinity.answering.retriever.embedding import Embedder, Pace
 from nix_trinity.catalogue import modelfiles_dir
-from nix_trinity.engines.ollama import Deadlines, OllamaEngine
+from nix_trinity.engines.deadlines import Deadlines
+from nix_trinity.engines.ollama import OllamaEngine
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from tests.stack import cache, embedding_model, ollama_binary

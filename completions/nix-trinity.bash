@@ -8,11 +8,12 @@ _nix_trinity_options() {
     flags='--json' values=''
     case $1 in
         ask)
-            flags='--continue -c --fresh --no-log --json --version'
+            flags='--continue -c --fresh --no-log --explain-error --offer --json --version'
             values='--role --level --session'
             ;;
-        show | status | versions | diff | rollback | report | consent) ;;
-        good | bad | forget | backup) flags='' ;;
+        show | status | versions | diff | rollback | report | consent | option | check) ;;
+        good | bad | forget | backup | mcp) flags='' ;;
+        changes) values='--since --under' ;;
         options | builds) values='--limit' ;;
         history) values='--limit --session' ;;
         correct)
@@ -31,6 +32,10 @@ _nix_trinity_options() {
             values='--form'
             ;;
         import) values='--good-from' ;;
+        pack)
+            flags='--all --json'
+            values='--name --licence --description'
+            ;;
         *) return 1 ;;
     esac
     flags+=' --help -h'
@@ -55,8 +60,8 @@ _nix_trinity() {
     if [[ ${COMP_WORDS[0]##*/} == ask-nix-guru ]]; then
         command=ask
     elif ((COMP_CWORD == 1)); then
-        word='ask options history show status good bad correct forget consent review build builds versions diff
-            rollback prune stats report export import backup help'
+        word='ask options option changes check mcp history show status good bad correct forget consent review build builds versions diff
+            rollback prune stats report export import backup pack help'
         [[ $current == -* ]] && word='--help -h --version'
         mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
         return
@@ -91,8 +96,16 @@ _nix_trinity() {
         case $command in
             versions | rollback) mapfile -t COMPREPLY < <(compgen -W "$_nix_trinity_roles" -- "$current") ;;
             consent) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$current") ;;
-            export | import | backup) compopt -o default ;;
+            export | import | backup | check) compopt -o default ;;
+            pack)
+                compopt -o plusdirs
+                mapfile -t COMPREPLY < <(compgen -W 'check' -- "$current")
+                ;;
         esac
+    elif [[ $command == check ]]; then
+        compopt -o default
+    elif [[ $command == pack ]] && ((given == 1)); then
+        compopt -o plusdirs
     fi
 }
 

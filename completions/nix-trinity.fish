@@ -19,7 +19,7 @@ function __nix_trinity_first
     for word in $before[3..]
         if test $is_value = yes
             set is_value no
-        else if contains -- $word --form --good-from
+        else if contains -- $word --form --good-from --name --licence --description
             set is_value yes
         else if not string match -q -- '-?*' $word
             return 1
@@ -35,6 +35,8 @@ function __nix_trinity_ask
     complete $argv -l session -x -d 'go on with a named session'
     complete $argv -l fresh -d 'ask the model, also where an answer is known'
     complete $argv -l no-log -d 'keep nothing of this exchange'
+    complete $argv -l explain-error -d 'explain the error in what is piped in, or of the command after --'
+    complete $argv -l offer -d 'ask before an error is explained'
     complete $argv -l json -d 'one JSON object at the end'
     complete $argv -s h -l help -d 'show the usage'
     complete $argv -l version -d 'show the version'
@@ -52,6 +54,10 @@ complete $outer -s h -l help -d 'show the usage'
 complete $outer -l version -d 'show the version'
 complete $outer -a ask -d 'ask a question'
 complete $outer -a options -d 'search the options of this NixOS'
+complete $outer -a option -d 'one option whole'
+complete $outer -a changes -d 'options that came, went and were renamed'
+complete $outer -a check -d 'check Nix code, or a text with code blocks'
+complete $outer -a mcp -d 'serve all this to other programs'
 complete $outer -a history -d 'your exchanges'
 complete $outer -a show -d 'one exchange whole'
 complete $outer -a status -d 'the daemon, its engine and models'
@@ -72,15 +78,18 @@ complete $outer -a report -d 'write the report of a month and show it'
 complete $outer -a export -d 'exchanges as JSON lines'
 complete $outer -a import -d 'exchanges that were collected elsewhere'
 complete $outer -a backup -d 'copy the database'
+complete $outer -a pack -d 'accepted exchanges as a knowledge pack'
 complete $outer -a help -d 'show the usage'
 
 # Options of the commands.
-set -l all options history show status good bad correct forget consent review build builds versions diff rollback \
-    prune stats report export import backup
-set -l with_json options history show status consent review build builds versions diff rollback prune stats report import
+set -l all options option changes check mcp history show status good bad correct forget consent review build builds versions diff rollback \
+    prune stats report export import backup pack
+set -l with_json options option changes check history show status consent review build builds versions diff rollback prune stats report import pack
 complete -c nix-trinity -n "__nix_trinity_in $all" -s h -l help -d 'show the usage'
 complete -c nix-trinity -n "__nix_trinity_in $with_json" -l json -d 'JSON instead of text'
 complete -c nix-trinity -n '__nix_trinity_in options history builds review' -l limit -x -d 'how many at most'
+complete -c nix-trinity -n '__nix_trinity_in changes' -l since -x -d 'since a release'
+complete -c nix-trinity -n '__nix_trinity_in changes' -l under -x -d 'below an option'
 complete -c nix-trinity -n '__nix_trinity_in history' -l session -x -d 'those of one session'
 complete -c nix-trinity -n '__nix_trinity_in correct review' -l text -x -d 'the new answer'
 complete -c nix-trinity -n '__nix_trinity_in review' -l accept -x -d 'learn it as it is'
@@ -93,10 +102,16 @@ complete -c nix-trinity -n '__nix_trinity_in build' -l force -d 'also when it is
 complete -c nix-trinity -n '__nix_trinity_in prune' -l dry-run -d 'say what would go'
 complete -c nix-trinity -n '__nix_trinity_in stats' -l weeks -x -d 'of how many weeks'
 complete -c nix-trinity -n '__nix_trinity_in export' -l form -x -a 'exchanges chat' -d 'form of the lines'
-complete -c nix-trinity -n '__nix_trinity_in export' -l all -d 'of everybody, for operators'
+complete -c nix-trinity -n '__nix_trinity_in pack' -l name -x -d 'what a new pack is called'
+complete -c nix-trinity -n '__nix_trinity_in pack' -l licence -x -d 'its licence, as SPDX writes it'
+complete -c nix-trinity -n '__nix_trinity_in pack' -l description -x -d 'what is in it'
+complete -c nix-trinity -n '__nix_trinity_in export pack' -l all -d 'of everybody, for operators'
 complete -c nix-trinity -n '__nix_trinity_in import' -l good-from -x -d 'the score from which on an answer was good'
 
 # Words of the commands.
 complete -c nix-trinity -n '__nix_trinity_first versions rollback' -a 'expert empathy coder quick'
 complete -c nix-trinity -n '__nix_trinity_first consent' -a 'yes no'
 complete -c nix-trinity -n '__nix_trinity_first export import backup' -F
+complete -c nix-trinity -n '__nix_trinity_first pack' -a 'check (__fish_complete_directories)'
+complete -c nix-trinity -n '__nix_trinity_in pack; and contains -- check (commandline -opc)' -a '(__fish_complete_directories)'
+complete -c nix-trinity -n '__nix_trinity_in check' -F

@@ -29,6 +29,7 @@ python3Packages.buildPythonApplication {
       ../docs/reference
       ../modelfiles
       ../pyproject.toml
+      ../share
       ../tests/__init__.py
       ../tests/conftest.py
       ../tests/data
@@ -43,7 +44,9 @@ python3Packages.buildPythonApplication {
   dependencies = with python3Packages; [
     apsw
     dbus-next
+    httpx
     matplotlib
+    mcp
     msgspec
     ollama
     prometheus-client
@@ -79,6 +82,7 @@ python3Packages.buildPythonApplication {
   pythonImportsCheck = [ "nix_trinity" ];
 
   postInstall = ''
+    install -Dm644 -t $out/share/nix-trinity share/explain-error.sh share/explain-error.fish
     installShellCompletion --zsh completions/_nix-trinity
     # bash and fish look for a file of the program's own name.
     for program in nix-trinity ask-nix-guru; do

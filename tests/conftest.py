@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from tests.stack import chat_model as model_file
-from tests.stack import data, ollama_binary
+from tests.stack import data, litellm_proxy, ollama_binary
 from tests.stack import embedding_model as embedding_files
 from tests.stack.errors import StackError
 from tests.stack.loopback import LoopbackOnly
@@ -98,6 +98,14 @@ def embedding_model(pytestconfig: pytest.Config, parts: list[Part], ollama_serve
     model.create_in(ollama_server)
     parts.append(Part("embedding model", State.RAN, f"{embedding_files.NAME}, {model.origin}"))
     return embedding_files.NAME
+
+
+@pytest.fixture(scope="session")
+def litellm(pytestconfig: pytest.Config, parts: list[Part]) -> litellm_proxy.LiteLLM:
+    """LiteLLM's real proxy, under the same rule as Ollama, which it is put in front of."""
+    package = _obtained("litellm", litellm_proxy.obtain, pytestconfig)
+    parts.append(Part("litellm", State.RAN, f"{litellm_proxy.VERSION}, {package.origin}"))
+    return package
 
 
 @pytest.fixture(scope="session")

@@ -73,12 +73,13 @@ class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise _unknown("role", role, self.roles, where="the configuration")
         bases = tier.modern if modern else tier.roles
         result = {role: self._role_model(role, bases[role], chosen.get(role, RoleOverride())) for role in ROLES}
-        check_shared_context(result.values())
+        check_shared_context(one for one in result.values() if not chosen.get(one.role, RoleOverride()).elsewhere)
         return result
 
     def _role_model(self, role: str, base: str, override: RoleOverride) -> RoleModel:
         base = override.model or base
-        known = self.model(base)
+        # Of what another server runs a model with, its name says nothing.
+        known = self.model(base) if not override.elsewhere else None
         num_ctx = override.num_ctx
         if num_ctx is None:
             num_ctx = known.num_ctx if known else UNKNOWN_MODEL_NUM_CTX

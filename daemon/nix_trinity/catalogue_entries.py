@@ -81,6 +81,8 @@ class RoleOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: str | None = None
     num_ctx: int | None = None
+    elsewhere: bool = False
+    """Whether another server than Ollama has the model, which sets its context itself."""
 
 
 class RoleModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,6 +25,8 @@ from nix_trinity.config_sections import (
     LoggingSection,
     ModelsSection,
     OllamaSection,
+    OpenaiSection,
+    PackEntry,
     RetentionSection,
     RoleSection,
     Section,
@@ -47,6 +49,7 @@ class Config(Section, frozen=True, kw_only=True):
     logging: LoggingSection = msgspec.field(default_factory=LoggingSection)
     http: HttpSection = msgspec.field(default_factory=HttpSection)
     ollama: OllamaSection = msgspec.field(default_factory=OllamaSection)
+    openai: OpenaiSection = msgspec.field(default_factory=OpenaiSection)
     models: ModelsSection = msgspec.field(default_factory=ModelsSection)
     corpus: CorpusSection = msgspec.field(default_factory=CorpusSection)
     answering: AnsweringSection = msgspec.field(default_factory=AnsweringSection)
@@ -182,11 +185,13 @@ def _known_keys(path: list[str]) -> list[str]:
         ("logging",): LoggingSection,
         ("http",): HttpSection,
         ("ollama",): OllamaSection,
+        ("openai",): OpenaiSection,
         ("models",): ModelsSection,
         ("corpus",): CorpusSection,
         ("answering",): AnsweringSection,
         ("learning",): LearningSection,
         ("retention",): RetentionSection,
     }
-    section = sections.get(tuple(path), RoleSection)
+    in_pack = len(path) == 2 and path[1].startswith("packs[")
+    section = sections.get(tuple(path), PackEntry if in_pack else RoleSection)
     return [field.name for field in msgspec.structs.fields(section)]

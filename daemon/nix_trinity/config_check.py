@@ -25,6 +25,7 @@ def check_config(file: Path) -> None:
     specs = role_specs(config, load_catalogue(), total_memory_gib())
     _check_adapters(config.learning.adapters, specs)
     _check_evaluation(config)
+    _check_packs(config)
 
 
 def _check_adapters(adapters: Mapping[str, str], specs: Mapping[str, RoleSpec]) -> None:
@@ -67,3 +68,13 @@ def _check_evaluation(config: Config) -> None:
     except CatalogueError as error:
         key = "learning.evaluation"
         raise CatalogueError(f"{key}: {error.message}", error.hint, keys=(key,)) from error
+
+
+def _check_packs(config: Config) -> None:
+    """Read each ``pack.toml`` that is there: a folder outside of the store may come later than the system is built."""
+    packs = importlib.import_module("nix_trinity.knowledge.corpus.pack_places")
+    problems: list[str] = []
+    packs.read_packs([one for one in packs.places_of(config.corpus.packs) if Path(one.path).exists()], problems, [])
+    if problems:
+        key = "corpus.packs"
+        raise ConfigError(f"{key}: {problems[0]}", "The form of a pack: docs/reference/packs.md.", keys=(key,))

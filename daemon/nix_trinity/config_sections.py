@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -10,6 +10,7 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 KeepAlive = Annotated[str, msgspec.Meta(pattern=r"^(-1|0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$")]
+EngineKind = Literal["ollama", "openai"]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+")]
 
 
@@ -69,9 +70,26 @@ class OllamaSection(Section, frozen=True, kw_only=True):
     token_gap_timeout_seconds: Seconds = 60.0
 
 
+class OpenaiSection(Section, frozen=True, kw_only=True):
+    """``[openai]``: a server with OpenAI's API, for the roles whose engine is "openai"."""
+
+    url: HttpUrl | Literal[""] = ""
+    """It ends where /chat/completions follows; without a path that is /v1."""
+    api_key_file: str = ""
+    """The file with the server's key, which is sent to this address alone. A name without "/" is one of systemd's credentials."""
+    connect_timeout_seconds: Seconds = 5.0
+    first_token_timeout_seconds: Seconds = 300.0
+    token_gap_timeout_seconds: Seconds = 60.0
+
+
 class RoleSection(Section, frozen=True, kw_only=True):
     """``[models.roles.<role>]``: what a person chose otherwise for one role."""
 
+    engine: EngineKind = "ollama"
+    url: HttpUrl | Literal[""] = ""
+    """The role's own server with OpenAI's API; empty: the one of [openai]."""
+    api_key_file: str = ""
+    """The file with that server's key; empty: the one of [openai] where it is the same address, else none."""
     model: str | None = None
     modelfile: str | None = None
     num_ctx: Annotated[int, msgspec.Meta(ge=512)] | None = None
@@ -82,7 +100,19 @@ class ModelsSection(Section, frozen=True, kw_only=True):
 
     tier: str = "auto"
     modern: bool = False
+    fall_back: bool | tuple[str, ...] = False
+    """Whether another role's model on another engine answers where a role's engine is away; a list: these, in this order."""
     roles: dict[str, RoleSection] = {}
+
+
+class PackEntry(Section, frozen=True, kw_only=True):
+    """An entry of ``packs``, where more than the folder is to be said: a flake input's revision, or another name."""
+
+    path: Annotated[str, msgspec.Meta(pattern="^/")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)?(?!\n)$")] = ""
+    """Empty: the one of its pack.toml."""
+    revision: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9._+-]{0,64}(?!\n)$")] = ""
+    """Empty: the one of its pack.toml, if it says any."""
 
 
 class CorpusSection(Section, frozen=True, kw_only=True):
@@ -95,8 +125,12 @@ class CorpusSection(Section, frozen=True, kw_only=True):
     """A folder of markdown: doc/manual of the nixpkgs in use."""
     notes: tuple[str, ...] = ()
     """Folders with a person's own notes, besides ours."""
+    packs: tuple[Annotated[str, msgspec.Meta(pattern="^/")] | PackEntry, ...] = ()
+    """Folders of knowledge packs: notes and reviewed exchanges of other people (docs/reference/packs.md)."""
     embedding_model: str = ""
     """A model of the engine that makes vectors; they help with wordings that share no word with an option."""
+    embedding_engine: EngineKind | Literal[""] = ""
+    """Which engine has that model; empty: Ollama, or the server of [openai] where Ollama is off."""
     nix_instantiate: str = ""
     """The program that has the last word on an answer's Nix syntax; empty: the one on PATH, if any."""
 

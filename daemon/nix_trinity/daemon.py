@@ -24,6 +24,7 @@ from nix_trinity.api.routes import Api
 from nix_trinity.api.server import Activity, ApiServer
 from nix_trinity.api.status import Facts, status_reply
 from nix_trinity.api.status_messages import StatusReply
+from nix_trinity.api.tool_routes import ToolApi
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import DEFAULT_CONFIG_PATH, Config, load_config
 from nix_trinity.errors import StorageError, TrinityError
@@ -33,11 +34,15 @@ from nix_trinity.host.notify import ServiceManager
 from nix_trinity.host.release import nixos_release
 from nix_trinity.learning_door import LearningDoor
 from nix_trinity.logs import configure_logging
+from nix_trinity.pack_door import PackDoor
+from nix_trinity.role_engines import embedding_place, engine_places
 from nix_trinity.roles import RoleSpec, role_specs, tier_name
 from nix_trinity.rooms import Rooms
 
 if TYPE_CHECKING:
     # Loaded once it is needed: the first reply does not wait for it.
+    from nix_trinity.answering.option_facts import OptionFacts
+
     pass
 
 _EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3), which systemd shows by name
@@ -57,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check = commands.add_parser("check-config", help="check a configuration file and exit")
     check.add_argument("file", type=Path, metavar="FILE")
     check.add_argument("--nixos", action="store_true", help="say which NixOS option sets what is wrong")
+    pack = commands.add_parser("check-pack", help="check a knowledge pack without a daemon, for a CI, and exit")
+    pack.add_argument("folder", type=Path, metavar="DIR")
+    pack.add_argument("--options", type=Path, metavar="FILE", help="a system's options.json to check by")
+    pack.add_argument("--json", action="store_true", help="JSON instead of text")
     given = parser.parse_args(arguments)
     set_by: Callable[[tuple[str, ...]], str] | None = None
     try:
@@ -66,6 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             importlib.import_module("nix_trinity.config_check").check_config(given.file)
             print(f"{given.file}: all is well.")
             return
+        if given.command == "check-pack":
+            module = importlib.import_module("nix_trinity.pack_door")
+            sys.exit(module.check_pack(given.folder, given.options, as_json=given.json))
         path = given.config or (DEFAULT_CONFIG_PATH if DEFAULT_CONFIG_PATH.exists() else None)
         serve(load_config(path) if path is not None else Config())
     except TrinityError as error:
@@ -104,10 +116,11 @@ class _Daemon:
             nixos_release=nixos_release(),
             tier=tier_name(config, load_catalogue(), ram_gib),
             ram_gib=ram_gib,
-            engine_url=config.ollama.url if config.ollama.enabled else None,
+            engines=engine_places(config),
         )
         self._rooms = Rooms(config, specs, nixos_release=self._facts.nixos_release, do=self._do)
         self._door = LearningDoor(self._rooms, config)
+        self._pack_door = PackDoor(self._rooms, config)
         self._activity = Activity(self._api().application(), time.monotonic)
         # Outside of what counts requests: who is refused does not keep the daemon awake.
         door = TokenDoor(self._activity, sockets.token) if sockets.token is not None else self._activity
@@ -123,6 +136,9 @@ class _Daemon:
             status_of=self._status,
             inspect=self._door.inspect,
             learning=self._door.api(),
+            tools=ToolApi(self._option_facts),
+            packs=self._pack_door.api(),
+            embed=self._embed if embedding_place(self._config) is not None and self._facts.engines else None,
         )
 
     async def run(self) -> None:
@@ -131,7 +147,7 @@ class _Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._leave, f"told to by {number.name}")
         self._do("open the database", self._open_store())
-        if self._config.ollama.enabled:
+        if self._facts.engines:
             self._do("probe", self._rooms.health.watch(first_after_seconds=_FIRST_PROBE_SECONDS))
         self._do("watchdog", self._feed_watchdog())
         self._do("idle exit", self._leave_when_idle())
@@ -160,6 +176,17 @@ class _Daemon:
         module = importlib.import_module("nix_trinity.api.options")
         reply: OptionsReply = module.options_reply(await assembly.grounding.search(words, limit=limit))
         return reply
+
+    async def _option_facts(self) -> OptionFacts:
+        return (await self._rooms.assembled()).facts
+
+    async def _embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        module = await asyncio.to_thread(importlib.import_module, "nix_trinity.answering.embeddings")
+        model = self._config.corpus.embedding_model
+        vectors: Sequence[Sequence[float]] = await module.embedded(
+            self._rooms.engine, model, self._rooms.admission, texts
+        )
+        return vectors
 
     async def _status(self) -> StatusReply:
         rooms = self._rooms
@@ -212,11 +239,13 @@ class _Daemon:
         _log.info("stopping", why=why)
         self._manager.stopping(f"Stopping: {why}")
         self._server.leave()
+        # An answer may come to its end; a build would have to end in its middle anyway, and is better tried again.
+        self._ending = [asyncio.create_task(self._rooms.stop_builds(), name="end builds")]
         grace = self._config.daemon.shutdown_grace_seconds
         asyncio.get_running_loop().call_later(grace, self._end_answers)
 
     def _end_answers(self) -> None:
-        self._ending = asyncio.create_task(self._rooms.answering.cancel_all(_SHUTTING_DOWN), name="end answers")
+        self._ending.append(asyncio.create_task(self._rooms.answering.cancel_all(_SHUTTING_DOWN), name="end answers"))
 
     def _do(self, name: str, chore: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(chore, name=name)

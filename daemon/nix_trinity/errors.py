@@ -16,7 +16,8 @@
     ├── InternalError            internal              a fault of ours
     └── EngineError              engine_failed         the server that runs the models
         ├── EngineUnreachableError   engine_unreachable
-        │   └── EngineOffError       engine_off            there is to be no engine
+        │   ├── EngineOffError       engine_off            there is to be no engine
+        │   └── EngineAuthError      engine_unauthorized   it does not let us in
         ├── ModelMissingError        model_missing
         ├── EngineTimeoutError       engine_timeout
         ├── EngineBusyError          engine_busy
@@ -121,7 +122,7 @@ class InternalError(TrinityError):
 
 
 class EngineError(TrinityError):
-    """The engine (Ollama) answered with an error."""
+    """The engine answered with an error."""
 
     code = "engine_failed"
 
@@ -136,6 +137,12 @@ class EngineOffError(EngineUnreachableError):
     """The configuration says that there is no engine; nothing is wrong with that."""
 
     code = "engine_off"
+
+
+class EngineAuthError(EngineUnreachableError):
+    """The engine is there and refuses the key, or the key's file cannot be read: nobody can be asked."""
+
+    code = "engine_unauthorized"
 
 
 class ModelMissingError(EngineError):
@@ -154,6 +161,11 @@ class EngineBusyError(EngineError):
     """The engine says that it is overloaded; trying again later helps."""
 
     code = "engine_busy"
+
+    def __init__(self, message: str, hint: str, *, retry_after_seconds: float | None = None) -> None:
+        """``retry_after_seconds``: when to try again, where the engine said so."""
+        super().__init__(message, hint)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class EngineProtocolError(EngineError):

@@ -20,6 +20,7 @@ from nix_trinity.errors import CatalogueError, ConfigError, ModelfileError
 from nix_trinity.modelfile.grammar import Message, Modelfile
 from nix_trinity.modelfile.parameters import typed_parameters
 from nix_trinity.modelfile.parse import parse_modelfile
+from nix_trinity.role_engines import OLLAMA, OPENAI, adapter_error, check_engines, no_model_error, role_engine
 from nix_trinity.tokens import TOKENS_A_MESSAGE, most_tokens
 
 ParameterValue = int | float | bool | str | list[str]
@@ -37,6 +38,9 @@ class RoleSpec(msgspec.Struct, frozen=True):
     num_ctx: int
     modelfile: Modelfile
     parameters: Mapping[str, ParameterValue]
+    engine: str = OLLAMA
+    url: str = ""
+    """The server with OpenAI's API that has the base; '' for Ollama."""
 
     @property
     def model(self) -> str:
@@ -52,7 +56,7 @@ def tier_name(config: Config, catalogue: Catalogue, ram_gib: float) -> str:
 def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str, RoleSpec]:
     """Work out all roles; reads the Modelfiles.
 
-    :raises ConfigError: an unknown role, or a Modelfile that cannot be read.
+    :raises ConfigError: an unknown role, a Modelfile that cannot be read, or a role that its engine cannot be asked for.
     :raises CatalogueError: an unknown tier, or roles that share a base but not its num_ctx.
     :raises ModelfileError: a Modelfile that does not parse or has a parameter that Ollama does not know.
 
@@ -67,6 +71,7 @@ def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str
             f"The roles are {', '.join(ROLES)}.",
             keys=(f"models.roles.{unknown[0]}",),
         )
+    check_engines(config)
     parameters: dict[str, dict[str, ParameterValue]] = {}
     for role in ROLES:
         chosen = config.models.roles.get(role)
@@ -76,19 +81,29 @@ def role_specs(config: Config, catalogue: Catalogue, ram_gib: float) -> dict[str
             modelfile = _read(path)
             typed = typed_parameters(modelfile, origin=str(path))
             base = (chosen.model if chosen else None) or _base(modelfile, path)
+        elsewhere = role_engine(config, role)[0] == OPENAI
+        if elsewhere and base is None:
+            raise no_model_error(role)
+        if elsewhere and modelfile.adapters:
+            raise adapter_error(role, f"models.roles.{role}.modelfile")
         # num_ctx travels with every request, so that all requests agree on it; it is not baked in.
         num_ctx = typed.pop("num_ctx", None)
         modelfiles[role], parameters[role] = modelfile, typed
         overrides[role] = RoleOverride(
             model=base,
             num_ctx=(chosen.num_ctx if chosen else None) or (num_ctx if isinstance(num_ctx, int) else None),
+            elsewhere=elsewhere,
         )
     with _about(""):
         resolved = catalogue.resolve(tier_name(config, catalogue, ram_gib), config.models.modern, overrides)
-    return {
-        role: RoleSpec(role, model.base, model.num_ctx, _fitting(modelfiles[role], model.num_ctx), parameters[role])
-        for role, model in resolved.items()
-    }
+    specs: dict[str, RoleSpec] = {}
+    for role, model in resolved.items():
+        kind, url = role_engine(config, role)
+        fitting = _fitting(modelfiles[role], model.num_ctx)
+        specs[role] = RoleSpec(
+            role, model.base, model.num_ctx, fitting, parameters[role], kind, url if kind == OPENAI else ""
+        )
+    return specs
 
 
 def _fitting(modelfile: Modelfile, num_ctx: int) -> Modelfile:

@@ -21,6 +21,7 @@ from nix_trinity.engines.protocol import ChatMessage, Engine, EngineLock
 from nix_trinity.errors import TrinityError
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.store import KnowledgeStore
+from nix_trinity.role_engines import engine_places
 from nix_trinity.roles import RoleSpec
 
 if TYPE_CHECKING:
@@ -71,23 +72,12 @@ class Rooms:
         )
 
     async def engine(self) -> Engine:
-        """The server that runs the models."""
+        """What runs the models: a server, or what stands in front of several."""
         async with self._engine_loading:
-            ollama = self._config.ollama
-            if self._engine_instance is None and not ollama.enabled:
-                self._engine_instance = importlib.import_module("nix_trinity.engines.off").OffEngine()
             if self._engine_instance is None:
                 # In a thread: it takes a fifth of a second, in which others are to be served.
-                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.engines.ollama")
-                engine: Engine = module.OllamaEngine(
-                    ollama.url,
-                    keep_alive=ollama.keep_alive,
-                    deadlines=module.Deadlines(
-                        connect=ollama.connect_timeout_seconds,
-                        first_token=ollama.first_token_timeout_seconds,
-                        token_gap=ollama.token_gap_timeout_seconds,
-                    ),
-                )
+                module = await asyncio.to_thread(importlib.import_module, "nix_trinity.engine_choice")
+                engine: Engine = await asyncio.to_thread(module.make_engine, self._config)
                 self._engine_instance = engine
             return self._engine_instance
 
@@ -151,7 +141,7 @@ class Rooms:
         else:
             if ended is not None:
                 _log.warning("an interrupted deployment was ended", how=ended)
-        if self._config.ollama.enabled:
+        if engine_places(self._config):
             await learn.watch.run()
 
     async def read_timers(self) -> None:
@@ -170,10 +160,14 @@ class Rooms:
         building = self.learn_assembly is not None and self.learn_assembly.service.runs.running is not None
         return self.answering.active > 0 or embedding or building
 
-    async def close(self) -> None:
-        """Let go of everything, once nothing is at work any more."""
+    async def stop_builds(self) -> None:
+        """End the build that is at work; its row says that it was interrupted."""
         if self.learn_assembly is not None:
             await self.learn_assembly.close()
+
+    async def close(self) -> None:
+        """Let go of everything, once nothing is at work any more."""
+        await self.stop_builds()
         await self.store.close()
         if self.assembly is not None:
             await self.assembly.corpus.close()

@@ -117,7 +117,7 @@ let
         inherit (resolved.${role}) base;
       in
       if builtins.elem (canonical base) (map canonical found) then found else found ++ [ base ]
-    ) [ ] roleNames;
+    ) [ ] (filter (role: resolved ? ${role}) roleNames);
 in
 {
   inherit

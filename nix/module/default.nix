@@ -13,8 +13,11 @@
     ./learning.nix
     ./models.nix
     ./ollama.nix
+    ./openai.nix
+    ./packs.nix
     ./service.nix
     ./settings.nix
+    ./shell.nix
   ];
 
   options.services.nixTrinity = {

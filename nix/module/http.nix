@@ -14,7 +14,8 @@ in
       example = 11480;
       description = ''
         A port of loopback, and of nothing else, on which the daemon answers as on its socket, to whoever brings the token
-        of {option}`services.nixTrinity.httpTokenFile`; `null` for none.
+        of {option}`services.nixTrinity.httpTokenFile`; `null` for none. It speaks OpenAI's API too, at `http://127.0.0.1:PORT/v1`.
+        Stopping `nix-trinity.service` by hand closes it until somebody asks at the socket.
       '';
     };
 
@@ -25,7 +26,7 @@ in
       example = "/run/secrets/nix-trinity-token";
       description = ''
         A file, outside the store, with the token of 16 characters or more that programs on
-        {option}`services.nixTrinity.httpPort` have to bring. systemd hands it to the daemon; only root need be able to read it.
+        {option}`services.nixTrinity.httpPort` have to bring. systemd hands it to the daemon; only root need be able to read it. It is the API key of programs that speak OpenAI's API.
       '';
     };
   };
@@ -72,7 +73,7 @@ in
       # and not required, so that a port that is taken leaves the daemon where it is.
       wants = [ "nix-trinity-http.socket" ];
       after = [ "nix-trinity-http.socket" ];
-      serviceConfig.LoadCredential = "http-token:${toString cfg.httpTokenFile}";
+      serviceConfig.LoadCredential = [ "http-token:${toString cfg.httpTokenFile}" ];
     };
 
     services.nixTrinity.settings.http = {

@@ -74,7 +74,7 @@ let
   };
 
   # Without polkit nobody can be allowed to start a unit; the daemon then builds by itself.
-  immediateWanted = cfg.ollama.enable && config.security.polkit.enable;
+  immediateWanted = cfg.engines.any && config.security.polkit.enable;
 
   wanted = lib.filterAttrs (name: _: cfg.timers.${name}.enable) jobs;
 in
@@ -83,9 +83,8 @@ in
     enable = lib.mkOption {
       type = types.bool;
       # Without an engine there is nothing to build with.
-      default = name == "prune" || cfg.ollama.enable;
-      defaultText =
-        if name == "prune" then true else lib.literalExpression "config.services.nixTrinity.ollama.enable";
+      default = name == "prune" || cfg.engines.any;
+      defaultText = if name == "prune" then true else lib.literalMD "`true` where there is an engine";
       description = "Whether to have ${job.what}.";
     };
 

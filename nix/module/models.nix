@@ -56,7 +56,7 @@ let
       known = catalogue.model roles.${role}.base;
     in
     known != null && known.memory_gib > cfg.ramGiB - catalogue.catalogue.memory.system_gib
-  ) catalogue.roleNames;
+  ) cfg.engines.rolesOnOllama;
 in
 {
   options.services.nixTrinity = {
@@ -99,6 +99,26 @@ in
               example = "qwen2.5-coder:7b";
               description = "The model that plays this role, by its name in Ollama; `null` leaves it to the tier.";
             };
+            engine = lib.mkOption {
+              type = types.enum [
+                "ollama"
+                "openai"
+              ];
+              default = "ollama";
+              description = "What has this role's model: Ollama, or a server with OpenAI's API.";
+            };
+            url = lib.mkOption {
+              type = types.nullOr types.nonEmptyStr;
+              default = null;
+              example = "http://192.168.1.21:8000/v1";
+              description = "The role's own server, where its engine is `openai`; `null` for {option}`services.nixTrinity.openai.url`.";
+            };
+            apiKeyFile = lib.mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "/run/secrets/other-key";
+              description = "A file, outside the store, with the key of the role's own server.";
+            };
             modelfile = lib.mkOption {
               type = types.nullOr types.path;
               default = null;
@@ -128,8 +148,14 @@ in
       readOnly = true;
       default = {
         inherit tier roles;
-        embedding = catalogue.embedding tier;
-        bases = catalogue.basesOf roles;
+        embedding =
+          if cfg.openai.embeddingModel != "" then
+            cfg.openai.embeddingModel
+          else if cfg.ollama.enable then
+            catalogue.embedding tier
+          else
+            "";
+        bases = catalogue.basesOf (lib.getAttrs cfg.engines.rolesOnOllama roles);
       };
       defaultText = lib.literalMD "worked out from the catalogue";
       description = "The tier in force, each role's base and window, and the embedding model.";
@@ -151,6 +177,7 @@ in
       }
     ]
     ++ import ./role-checks.nix {
+      onOllama = cfg.engines.rolesOnOllama;
       inherit
         catalogue
         chosen
@@ -176,16 +203,18 @@ in
         inherit (cfg) modern;
         roles = lib.filterAttrs (_: role: role != { }) (
           lib.mapAttrs (
-            _: role:
+            name: role:
             lib.filterAttrs (_: value: value != null) {
-              inherit (role) model;
+              inherit (role) model url;
+              engine = if role.engine == "openai" then "openai" else null;
+              api_key_file = if role.apiKeyFile == null then null else "openai-key-${name}";
               modelfile = if role.modelfile == null then null else "${role.modelfile}";
               num_ctx = role.numCtx;
             }
           ) cfg.roles
         );
       };
-      corpus.embedding_model = catalogue.embedding tier;
+      corpus.embedding_model = cfg.resolved.embedding;
       learning.adapters = lib.mapAttrs (_: role: "${role.adapter}") (
         lib.filterAttrs (_: role: role.adapter != null) cfg.roles
       );

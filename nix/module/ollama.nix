@@ -18,7 +18,7 @@ in
       type = types.bool;
       default = true;
       description = ''
-        Whether a model answers at all. Without one, answers come from the search alone, and nothing is built.
+        Whether roles are on Ollama. With none on another engine either, answers come from the search alone, and nothing is built.
       '';
     };
 
@@ -109,7 +109,10 @@ in
       enable = true;
       package = lib.mkDefault engine.package;
       loadModels =
-        cfg.resolved.bases ++ lib.optional (cfg.resolved.embedding != "") cfg.resolved.embedding;
+        cfg.resolved.bases
+        ++ lib.optional (
+          cfg.resolved.embedding != "" && cfg.openai.embeddingModel == ""
+        ) cfg.resolved.embedding;
     };
 
     services.nixTrinity.settings.ollama = {

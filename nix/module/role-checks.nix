@@ -6,6 +6,8 @@
   given,
   chosen,
   roles,
+  # A served model has whatever window its server gives it.
+  onOllama,
   modern,
   tier,
 }:
@@ -95,7 +97,7 @@ let
     let
       users = lib.filter (
         role: catalogue.canonical roles.${role}.base == catalogue.canonical base
-      ) catalogue.roleNames;
+      ) onOllama;
       contexts = map (role: roles.${role}.numCtx) users;
     in
     {
@@ -108,10 +110,10 @@ let
     };
 
   names = lib.attrNames given;
-  known = lib.filter (role: lib.elem role catalogue.roleNames) names;
+  known = lib.filter (role: lib.elem role onOllama) names;
 in
 map checkName names
 ++ map checkModelfile names
 ++ lib.concatMap checkRole known
 ++ map checkAdapter pairs
-++ map checkContexts (catalogue.basesOf roles)
+++ map checkContexts (catalogue.basesOf (lib.getAttrs onOllama roles))

@@ -72,16 +72,16 @@ in
         TimeoutStopSec = 45;
         KillMode = "mixed";
 
-        # Ollama is asked over TCP; without it, the daemon has no network at all.
-        PrivateNetwork = !cfg.ollama.enable;
+        # Engines are asked over TCP; without one, the daemon has no network at all.
+        PrivateNetwork = !cfg.engines.any;
         RestrictAddressFamilies = [
           "AF_UNIX"
         ]
-        ++ lib.optionals cfg.ollama.enable [
+        ++ lib.optionals cfg.engines.any [
           "AF_INET"
           "AF_INET6"
         ];
-        IPAddressAllow = [ "localhost" ] ++ lib.optionals cfg.ollama.enable cfg.ollama.allowedAddresses;
+        IPAddressAllow = [ "localhost" ] ++ cfg.engines.allowedAddresses;
         # In a user namespace of its own it would see every peer as nobody, and could tell no person from another.
         PrivateUsers = false;
         # /proc/meminfo and /proc/pressure/memory tell what the machine can do now.

@@ -1,1 +1,5 @@
-{ pkgs, self }: import ./shared/scenario.nix { inherit pkgs self; name = "pruning"; }
+{ pkgs, self }:
+import ./shared/scenario.nix {
+  inherit pkgs self;
+  name = "pruning";
+}

@@ -1,1 +1,5 @@
-{ pkgs, self }: import ./shared/scenario.nix { inherit pkgs self; name = "query"; }
+{ pkgs, self }:
+import ./shared/scenario.nix {
+  inherit pkgs self;
+  name = "query";
+}

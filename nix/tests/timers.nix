@@ -1,1 +1,5 @@
-{ pkgs, self }: import ./shared/scenario.nix { inherit pkgs self; name = "timers"; }
+{ pkgs, self }:
+import ./shared/scenario.nix {
+  inherit pkgs self;
+  name = "timers";
+}

@@ -20,5 +20,9 @@ def test_a_missed_weekly_build_is_made_up_for(service: Machine) -> None:
     scenario(service, "timers", timeout=400)
 
 
+def test_a_switch_in_the_middle_of_a_build_has_it_tried_again(service: Machine) -> None:
+    scenario(service, "switch-in-build", timeout=400)
+
+
 def test_old_versions_are_pruned_and_never_the_deployed_one(service: Machine) -> None:
     scenario(service, "pruning", timeout=300)

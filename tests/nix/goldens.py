@@ -27,7 +27,7 @@ def write_configuration(folder: Path, evaluation: Evaluation) -> None:
     write_judgement(folder, evaluation)
     rendered = evaluation.value["rendered"]
     _write_units(folder, rendered["units"])
-    for name in ("users", "groups", "ollama"):
+    for name in ("users", "groups", "ollama", "shells"):
         _write_json(folder / f"{name}.json", rendered[name])
     _write(folder / "tmpfiles.conf", "".join(f"{rule}\n" for rule in rendered["tmpfiles"]))
     polkit = rendered["polkit"]

@@ -127,6 +127,7 @@ let
 
     python3Packages = pythonPackages // {
       inherit buildPythonApplication;
+      fetchPypi = args: package { name = "${args.pname}-${args.version}.whl"; };
       python = self.python3;
     };
     python3 = plain.python3 // {

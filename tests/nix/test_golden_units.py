@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
+from tests.nix.evaluation import CHECKOUT
 from tests.nix.rendered import PACKAGE, Golden, Unit, golden, good
 
 ON = [configuration for configuration in good() if (configuration.folder / "config.toml").is_file()]
@@ -156,3 +158,15 @@ def test_polkits_rule_stands_only_beside_the_unit_that_it_is_about(configuration
     # Without the unit's file, the rule would let the daemon's user start a transient unit of that name: as root.
     rules = (configuration.folder / "polkit.rules").read_text(encoding="utf-8").strip()
     assert bool(rules) == ("nix-trinity-immediate.service" in configuration.units(".service"))
+
+
+def test_shells_explain_a_failed_rebuild_where_that_is_wanted() -> None:
+    def shells(name: str) -> dict[str, str]:
+        texts: dict[str, str] = json.loads((golden(name).folder / "shells.json").read_text(encoding="utf-8"))
+        return texts
+
+    assert set(shells("default").values()) == {""}
+    for shell, text in shells("everything-on").items():
+        file = "explain-error.fish" if shell == "fish" else "explain-error.sh"
+        assert text == f"source {PACKAGE}/share/nix-trinity/{file}"
+        assert (CHECKOUT / "share" / file).is_file()

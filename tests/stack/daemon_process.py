@@ -34,11 +34,14 @@ class ActivatedDaemon:
         ollama: str = "",
         options: Path | None = SAMPLE_OPTIONS,
         corpus: str = "",
+        models: str = "",
+        roles: Mapping[str, str] | None = None,
         restarts: bool = False,
         http: Sequence[str] = (),
         command: Sequence[str] = (str(BIN / "nix-trinityd"),),
     ) -> None:
-        """``config``, ``daemon``, ``ollama`` and ``corpus`` are further TOML, at the end and in the sections of these names.
+        """``config``, ``daemon``, ``ollama``, ``corpus`` and ``models`` are further TOML, at the end and in the sections of
+        these names; ``roles`` is what stands in a role's own section in place of ``model``.
 
         ``options`` is the list of options to ground answers in: our own sample unless told otherwise.
         ``restarts`` starts the daemon again after it has ended, ``http`` are addresses (host:port) that it is given as
@@ -53,13 +56,15 @@ class ActivatedDaemon:
         self.config = folder / "config.toml"
         self.log = folder / "daemon.log"
         self.state.mkdir(exist_ok=True)
-        roles = "\n".join(
-            f'[models.roles.{role}]\nmodel = "{model}"' for role in ("expert", "empathy", "coder", "quick")
+        own = roles or {}
+        sections = "\n".join(
+            f"[models.roles.{role}]\n" + own.get(role, f'model = "{model}"')
+            for role in ("expert", "empathy", "coder", "quick")
         )
         self.config.write_text(
             f'[daemon]\nsocket = "{self.socket}"\n{daemon}\n[state]\ndirectory = "{self.state}"\n'
             f'[ollama]\nurl = "{ollama_url}"\n{ollama}\n'
-            f'[corpus]\noptions = "{options or ""}"\n{corpus}\n[models]\ntier = "minimum"\n{roles}\n{config}\n'
+            f'[corpus]\noptions = "{options or ""}"\n{corpus}\n[models]\ntier = "minimum"\n{models}\n{sections}\n{config}\n'
         )
         self._process: GuardedProcess | None = None
 
@@ -79,7 +84,7 @@ class ActivatedDaemon:
             [*holder, *self._command, "--config", str(self.config)], environment=dict(os.environ), log=self.log
         )
         until = time.monotonic() + 10
-        while not self.socket.exists():
+        while not _listens(self.socket):
             if time.monotonic() > until or not self._process.running:
                 self._process.kill()
                 raise StackError(f"nothing made {self.socket}: {self.log.read_text()}")
@@ -133,6 +138,13 @@ class ActivatedDaemon:
     def log_lines(self) -> list[Mapping[str, Any]]:
         """Return what the daemon has logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody listens on a Unix socket: its file is there a moment earlier, and connections are refused."""
+    # Looked up, since a connection would start what is behind the socket. 00010000 is SO_ACCEPTCON (proc(5)).
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace").splitlines()
+    return any(line.endswith(f" {path}") and line.split()[3] == "00010000" for line in lines)
 
 
 def unix_request(path: Path, method: str, target: str, body: object = None) -> http.client.HTTPResponse:

@@ -9,20 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import select
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+
+from tests.stack.fake_http import POLL_SECONDS, ClientGoneError, FakeHandler, FakeServer
 
 BASE = "base:1b"
 """The one model that is there from the beginning."""
 
 _TEMPLATE = "{{ .Prompt }}"
-_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +48,10 @@ class Model:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-class ClientGoneError(Exception):
-    """Whoever asked has closed the connection, or the stand-in is ending."""
-
-
 class Call:
     """One chat or creation that is being answered; what a behaviour is handed."""
 
-    def __init__(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+    def __init__(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
         self.body = body
         self._handler = handler
 
@@ -100,7 +94,7 @@ class Call:
         """
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._handler.check_peer(min(left, _POLL_SECONDS))
+            self._handler.check_peer(min(left, POLL_SECONDS))
 
     def wait_for(self, event: threading.Event) -> None:
         """Say nothing until a test sets ``event``.
@@ -108,7 +102,7 @@ class Call:
         :raises ClientGoneError: the client has gone.
         """
         while not event.is_set():
-            self._handler.check_peer(_POLL_SECONDS)
+            self._handler.check_peer(POLL_SECONDS)
 
     def _line(self, content: Mapping[str, Any]) -> None:
         line = {"model": self.body["model"], "created_at": "2025-01-01T00:00:00Z", **content}
@@ -166,7 +160,7 @@ class FakeOllama:
         self.stopping = threading.Event()
         self._at_once = 0
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = FakeServer(self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> Self:
@@ -200,7 +194,7 @@ class FakeOllama:
         texts = [model.system, *(message["content"] for message in [*model.messages, *body["messages"]])]
         return sum(len(text) for text in texts) // 4 + 4 * len(texts)
 
-    def handle(self, handler: _Handler, path: str, body: Mapping[str, Any]) -> None:
+    def handle(self, handler: FakeHandler, path: str, body: Mapping[str, Any]) -> None:
         """Answer one request."""
         self.requests.append(Received(path, body, time.monotonic()))
         match path:
@@ -214,13 +208,19 @@ class FakeOllama:
                 self._create(handler, body)
             case "/api/chat" if _full(str(body["model"])) in self.models:
                 self._chat(handler, body)
+            case "/api/copy" if (name := _full(str(body["source"]))) in self.models:
+                self.models[_full(str(body["destination"]))] = self.models[name]
+                handler.reply({})
+            case "/api/delete" if (name := _full(str(body["model"]))) in self.models:
+                del self.models[name]
+                handler.reply({})
             case "/api/embed":
                 texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
                 handler.reply({"model": body["model"], "embeddings": [_vector(text) for text in texts]})
             case _:
                 handler.reply({"error": f"model '{body.get('model', path)}' not found"}, 404)
 
-    def _create(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+    def _create(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
         if self.making is not None:
             self.making(Call(handler, body))
             return
@@ -235,7 +235,7 @@ class FakeOllama:
         handler.chunk(b'{"status": "success"}\n')
         handler.end_stream()
 
-    def _chat(self, handler: _Handler, body: Mapping[str, Any]) -> None:
+    def _chat(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
         with self._lock:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -247,72 +247,6 @@ class FakeOllama:
         finally:
             with self._lock:
                 self._at_once -= 1
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False
-    request_queue_size = 128
-
-    def __init__(self, fake: FakeOllama) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.fake = fake
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    @property
-    def fake(self) -> FakeOllama:
-        return self.server.fake
-
-    def handle_one_request(self) -> None:
-        # A kept connection ends with the stand-in, not when its client gets round to closing it.
-        try:
-            while not select.select([self.connection], [], [], _POLL_SECONDS)[0]:
-                if self.fake.stopping.is_set():
-                    self.close_connection = True
-                    return
-            super().handle_one_request()
-        except ConnectionError:
-            self.close_connection = True
-
-    def do_GET(self) -> None:
-        self.fake.handle(self, self.path, {})
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        self.fake.handle(self, self.path, json.loads(content))
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
-        """Say nothing: the requests are recorded."""
-
-    def reply(self, content: object, status: int = 200) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def begin_stream(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-
-    def chunk(self, content: bytes) -> None:
-        self.wfile.write(b"%x\r\n%b\r\n" % (len(content), content))
-
-    def end_stream(self) -> None:
-        self.wfile.write(b"0\r\n\r\n")
-
-    def check_peer(self, seconds: float) -> None:
-        """Wait, and notice when the other end closes: it sends nothing else while it waits for an answer."""
-        readable = select.select([self.connection], [], [], seconds)[0]
-        if self.fake.stopping.is_set() or (readable and not self.connection.recv(1, socket.MSG_PEEK)):
-            raise ClientGoneError
 
 
 def _full(name: str) -> str:

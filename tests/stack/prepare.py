@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from tests.stack import cache, chat_model, container, data, embedding_model, ollama_binary, system_packages
+from tests.stack import (
+    cache,
+    chat_model,
+    container,
+    data,
+    embedding_model,
+    litellm_proxy,
+    node_client,
+    ollama_binary,
+    system_packages,
+)
 from tests.stack.container import WITHOUT_CONTAINER, without_container
 from tests.stack.errors import StackError
 from tests.stack.parts import WITHOUT_OLLAMA, Part, State, without_ollama
@@ -17,7 +27,7 @@ def prepare() -> list[Part]:
         package.name: partial(_package, package) for package in system_packages.TEST_PACKAGES
     }
     steps |= {"ollama": _ollama, "chat model": _chat_model, "embedding model": _embedding_model}
-    steps |= {"container": _container, "option data": _data}
+    steps |= {"litellm": _litellm, "npm's openai": _node_client, "container": _container, "option data": _data}
     return [_attempt(name, step) for name, step in steps.items()]
 
 
@@ -54,6 +64,17 @@ def _embedding_model() -> tuple[State, str]:
     model = embedding_model.obtain()
     size = sum(cache.megabytes(model.folder / file) for file in embedding_model.FILES)
     return State.READY, f"{model.origin}, {size:.0f} MB: {model.folder}"
+
+
+def _litellm() -> tuple[State, str]:
+    if without_ollama():
+        return State.SKIPPED, f"{WITHOUT_OLLAMA}=1"
+    package = litellm_proxy.obtain()
+    return State.READY, f"{litellm_proxy.VERSION}, {package.origin}: {package.program}"
+
+
+def _node_client() -> tuple[State, str]:
+    return State.READY, f"{node_client.VERSION}: {node_client.obtain().folder}"
 
 
 def _container() -> tuple[State, str]:

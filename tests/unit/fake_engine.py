@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nix_trinity.atomic_files import DiskFiles
 from nix_trinity.engines.protocol import (
     ChatChunk,
     ChatMessage,
@@ -19,7 +20,6 @@ from nix_trinity.engines.protocol import (
     Usage,
 )
 from nix_trinity.errors import ModelMissingError
-from nix_trinity.training.atomic_files import DiskFiles
 
 BASE = "base:1b"
 
@@ -82,7 +82,15 @@ class Machine:
 class FakeEngine:
     """The engine protocol on a dict. Names are compared as Ollama does."""
 
+    kind = "ollama"
     url = "http://127.0.0.1:11434"
+    label = f"Ollama at {url}"
+
+    def of(self, model: str) -> FakeEngine:
+        return self
+
+    def remedy(self, model: str) -> str:
+        return f"Get it with: ollama pull {model}"
 
     def __init__(self, machine: Machine | None = None) -> None:
         self.machine = machine or Machine()

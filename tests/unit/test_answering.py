@@ -11,7 +11,8 @@ import pytest
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.fencing import fenced
 from nix_trinity.answering.prompt import Budget, Situation, Turn, build_prompt, was_truncated
-from nix_trinity.engines.ollama import Deadlines, OllamaEngine
+from nix_trinity.engines.deadlines import Deadlines
+from nix_trinity.engines.ollama import OllamaEngine
 from nix_trinity.engines.protocol import ChatMessage, ChatRequest, CreateRequest
 from nix_trinity.errors import (
     BusyError,

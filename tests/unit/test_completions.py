@@ -58,6 +58,8 @@ def expectations() -> Expected:
         "nix-trinity versions --json ": roles,
         "nix-trinity versions e": {"expert", "empathy"},
         "nix-trinity versions expert ": set(),
+        "nix-trinity pack ": {"check"},
+        "nix-trinity pack check ": set(),
         "nix-trinity rollback ": roles,
         "nix-trinity rollback quick ": set(),
         "nix-trinity rollback -- ": roles,
@@ -225,12 +227,21 @@ def test_files_are_offered_where_one_is_named(name: str, command: str, tmp_path:
     assert list(offers.values()) == [FILES, set()]
 
 
+@pytest.mark.parametrize("name", ["zsh", "fish"])
+def test_files_are_offered_again_and_again_where_several_are_named(
+    name: str, tmp_path: Path, daemon: FakeDaemon
+) -> None:
+    offers = Shell(name, tmp_path, daemon).offers(["nix-trinity check kep", "nix-trinity check --json x kep"])
+    assert list(offers.values()) == [FILES, FILES]
+
+
 def test_bash_completes_files_and_what_stands_after_an_equals_sign(tmp_path: Path, daemon: FakeDaemon) -> None:
     with Shell("bash", tmp_path, daemon).at_bash() as terminal:
         for number, (typed, shown) in enumerate(
             [
                 ("nix-trinity export kep", "kept.jsonl"),
                 ("nix-trinity export --form=chat kep", "kept.jsonl"),
+                ("nix-trinity check x kep", "kept.jsonl"),
                 ("nix-trinity build --kind=we", "--kind=weekly"),
                 ("ask-nix-guru --role c", "--role coder"),
             ]

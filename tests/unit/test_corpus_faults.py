@@ -168,7 +168,7 @@ def test_a_file_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest
         options = write_options(tmp_path / "options.json", OPTIONS)
         async with indexed(tmp_path, CorpusPlaces(options=str(options))) as corpus:
             # Root reads everything, so that the refusal is made here.
-            monkeypatch.setattr(ingest, "_read", refuse)
+            monkeypatch.setattr(ingest, "read_file", refuse)
             await corpus.refresh()
             assert corpus.problems == (f"{options}: cannot be read: Permission denied.",)
             assert (await found(corpus, "print documents"))[0] == "services.printing.enable"

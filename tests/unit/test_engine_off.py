@@ -63,8 +63,10 @@ def test_what_was_confirmed_is_known_without_an_engine(daemon: ActivatedDaemon) 
 def test_status_says_that_it_is_off(daemon: ActivatedDaemon) -> None:
     status = daemon.json("GET", "/v1/status")
     assert status["engine"] == {
-        "kind": "off", "url": "", "reachable": None, "version": None, "error": None, "reloads": 0
+        "kind": "off", "url": "", "reachable": None, "version": None, "error": None, "reloads": 0,
+        "roles": [],
     }  # fmt: skip
+    assert status["engines"] == [status["engine"]]
     assert status["roles"] == []
     assert status["corpus"]["vectors"] is None
     shown = daemon.client("nix-trinity", "status").stdout
@@ -121,6 +123,12 @@ def test_whatever_is_asked_of_it_says_that_it_is_off() -> None:
             arguments = [requests[name] if one == "request" else given[one] for one in names]
             if name == "close":
                 await method()
+                continue
+            if name == "of":
+                assert method("m") is engine
+                continue
+            if name == "remedy":
+                assert "ollama.enabled" in method("m")
                 continue
             with pytest.raises(EngineOffError) as caught:
                 await method(*arguments)

@@ -8,23 +8,36 @@ from pathlib import Path
 import nix_trinity
 
 PACKAGE = Path(nix_trinity.__file__).parent
-ROOT = {"errors", "config", "config_sections", "catalogue", "modelfile", "roles", "tokens"}
+ROOT = {
+    "errors",
+    "config",
+    "config_sections",
+    "catalogue",
+    "modelfile",
+    "roles",
+    "role_engines",
+    "tokens",
+    "atomic_files",
+}
 MAY_IMPORT = {
     "client": {"client"},
     "api": {"api", "answering", "training", "knowledge", "host", *ROOT},
     "answering": {"answering", "knowledge", "engines", *ROOT},
     "knowledge": {"knowledge", "errors"},
     "training": {"training", "knowledge", "engines", *ROOT},
-    "engines": {"engines", "errors", "modelfile"},
+    "engines": {"engines", "errors", "modelfile", "atomic_files"},
     "host": {"host", "errors"},
+    "mcp_server": {"mcp_server", "client"},
 }
 MAY_USE = {
     "apsw": "knowledge",
     "dbus_next": "host",
     "httpx": "engines",
     "matplotlib": "training",
+    "mcp": "mcp_server",
     "ollama": "engines",
     "prometheus_client": "api",
+    "pydantic": "mcp_server",
     "rapidfuzz": "knowledge",
     "sdnotify": "host",
     "snowballstemmer": "knowledge",

@@ -133,8 +133,19 @@ def test_a_build_that_breaks_off_or_ends_with_an_error(daemon: FakeDaemon) -> No
     ]
     done = run(daemon.path, "build")
     assert (done.returncode, done.stderr) == (6, b"error: Gone.\n  Start it.\n")
-    assert run(daemon.path, "build").returncode == 1
+    done = run(daemon.path, "build")
+    # A switch restarts the daemon: systemd is to try the build again.
+    assert done.returncode == 75
+    assert (
+        b"error: The daemon was stopped in the middle of the build.\n  It begins anew when it is tried again"
+        in done.stderr
+    )
     assert run(daemon.path, "build").returncode == 5
+
+
+def test_a_build_that_breaks_off_before_it_began_is_no_build_to_try_again(daemon: FakeDaemon) -> None:
+    daemon.replies = [chunked(lines(), whole=False)]
+    assert run(daemon.path, "build").returncode == 1
 
 
 @pytest.mark.parametrize(

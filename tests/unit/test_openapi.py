@@ -100,8 +100,10 @@ def test_every_route_answers_as_described(described: Described) -> None:
 
 def test_no_documented_route_is_unknown_to_the_server(described: Described) -> None:
     for path, operations in described.document["paths"].items():
-        for method in operations:
-            with described.daemon.request(method.upper(), path.replace("{id}", "nothing"), {}) as reply:
+        for method, operation in operations.items():
+            # Whoever is answered before the body was read finds the connection closed while sending it.
+            body: object = {} if "requestBody" in operation else None
+            with described.daemon.request(method.upper(), path.replace("{id}", "nothing"), body) as reply:
                 error = json.loads(reply.read()).get("error", {}) if reply.status >= 400 else {}
             assert "There is nothing at" not in error.get("message", ""), path
             assert error.get("code") not in {"method_not_allowed", "internal"}, (method, path)

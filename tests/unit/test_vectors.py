@@ -77,6 +77,12 @@ class Model:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    def of(self, model: str) -> Model:  # noqa: ARG002 (the protocol's)
+        return self
+
+    def remedy(self, model: str) -> str:
+        return f"Get it with: ollama pull {model}"
+
     @property
     def texts(self) -> list[str]:
         return [text for batch in self.batches for text in batch]
@@ -311,6 +317,27 @@ def test_another_model_or_another_build_of_it_starts_anew(tmp_path: Path) -> Non
                 async with running(embedder):
                     await until(lambda it=embedder: done(it))  # type: ignore[misc]  # a default of a lambda
                 assert len(here.model.texts) == count
+
+    complete(work())
+
+
+def test_a_length_that_changes_under_the_same_name_makes_all_vectors_anew(tmp_path: Path) -> None:
+    """A server may have another model under the name: its vectors are never compared with those of the one before."""
+
+    async def work() -> None:
+        async with setting(tmp_path) as here:
+            embedder = here.embedder()
+            async with running(embedder):
+                await until(lambda: done(embedder))
+                assert await embedder.nearest("ssh")
+                before = len(here.model.texts)
+                here.model.dimensions = DIMENSIONS // 2
+                assert await embedder.nearest("ssh") == []
+                assert embedder.progress is None or not done(embedder)
+                await until(lambda: done(embedder))
+                assert len(here.model.texts) >= before + len(OPTIONS)
+                assert await embedder.nearest("ssh")
+                assert await here.corpus.vectors(lambda table: table.fits([0.0] * (DIMENSIONS // 2)))
 
     complete(work())
 

@@ -64,6 +64,8 @@ class Asked:
     situation: Situation
     history: Sequence[Turn]
     grounds: Grounds
+    before: str = ""
+    """What was said before, as another program has it."""
 
 
 class AnswerLine:
@@ -230,6 +232,7 @@ class AnswerLine:
                 passages=self._passages,
                 task=task,
                 following=following,
+                before=asked.before,
             )
 
         def most(model: ReadyModel) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -15,14 +16,15 @@ import structlog
 from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.answer_line import AnswerLine, Asked, Limits
 from nix_trinity.answering.checking import AnswerCheck, SyntaxCheck
-from nix_trinity.answering.fencing import looks_like_injection
+from nix_trinity.answering.fall_back import FallBack
 from nix_trinity.answering.grounding import Grounding, Grounds
+from nix_trinity.answering.incoming import without_secrets
 from nix_trinity.answering.known_answer import give_again, known_answer
-from nix_trinity.answering.outcome import outcome_of
+from nix_trinity.answering.outcome import outcome_of, packs_among
 from nix_trinity.answering.passages import given_notes
 from nix_trinity.answering.past import PastSource, by_id
 from nix_trinity.answering.prompt import Situation, Turn
-from nix_trinity.answering.question import Question, Queued, Text
+from nix_trinity.answering.question import Question, Queued, Source, Text, pack_sources
 from nix_trinity.answering.record import Record
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.answering.router import Route, RoutingContext, route
@@ -39,10 +41,11 @@ from nix_trinity.errors import (
 )
 from nix_trinity.knowledge.exchanges import new_id
 from nix_trinity.knowledge.past_answers import Past
-from nix_trinity.knowledge.redaction import redact
 from nix_trinity.knowledge.store import KnowledgeStore
 
 _MOST_TURNS = 12
+# Of a session in which somebody named the turns that count, having asked some of them again.
+_MOST_LOOKED_THROUGH = 200
 # An engine that refuses does so at once; until then the answer may still be a plain HTTP error.
 _FIRST_LOOK_SECONDS = 0.25
 
@@ -66,7 +69,9 @@ class Answerer:
         admission: Admission,
         limits: Limits,
         nixos_release: str | None,
+        fall_back: FallBack | None = None,
     ) -> None:
+        """``fall_back``: who may answer where a role's engine is away; None: nobody."""
         self._engine = engine
         self._models = models
         self._store = store
@@ -75,6 +80,7 @@ class Answerer:
         self._admission = admission
         self._limits = limits
         self._nixos_release = nixos_release
+        self._fall_back = fall_back or FallBack(engine, ())
 
     async def answer(self, question: Question, running: RunningQuestion, record: Record) -> None:
         """See :class:`~nix_trinity.answering.pipeline.Answers`.
@@ -83,33 +89,31 @@ class Answerer:
         """
         # In a thread, since a megabyte of pasted log takes the redactor a noticeable part of a second. Not to be
         # interrupted: a question that is cancelled meanwhile is still a row, and a row is redacted.
-        work = asyncio.create_task(
-            asyncio.to_thread(lambda: (redact(question.text), redact(question.attachment))), name="redact"
-        )
+        work = asyncio.create_task(asyncio.to_thread(without_secrets, question), name="redact")
         try:
-            text, attachment = await asyncio.shield(work)
+            came = await asyncio.shield(work)
         except asyncio.CancelledError:
-            text, attachment = await work
-            record.begin(uid=question.uid, interface=question.interface, question=text.text, attachment=attachment.text)
+            came = await work
+            record.begin(uid=question.uid, interface=question.interface, question=came.text, attachment=came.kept)
             raise
         record.begin(
             uid=question.uid,
             interface=question.interface,
-            question=text.text,
-            attachment=attachment.text,
+            question=came.text,
+            attachment=came.kept,
             level=question.level,
             nixos_release=self._nixos_release,
-            learnable=not looks_like_injection(f"{text.text}\n{attachment.text}"),
+            learnable=came.learnable,
         )
-        session, turns, last_role = await self._session(question)
-        chosen = _with_session(
-            route(text.text, RoutingContext(question.level, attachment.text, question.role)), last_role
-        )
+        session, turns, last_role, of_packs = await self._session(question)
+        record.rests_on_packs(of_packs)
+        context = RoutingContext(question.level, came.attachment, question.role)
+        chosen = _with_session(route(came.text, context), last_role)
         record.routed(session, chosen.role, chosen.reason)
-        notices = _redaction_notices(text.count + attachment.count)
+        notices = _redaction_notices(came.secrets)
         past: PastSource | Sequence[Past] = partial(self._store.accepted_like, question.uid)
-        if not (turns or question.fresh or attachment.text.strip()):
-            known, past = await known_answer(self._grounding, self._store, question.uid, text.text, self._syntax)
+        if came.alone and not (turns or question.fresh):
+            known, past = await known_answer(self._grounding, self._store, question.uid, came.text, self._syntax)
             if known is not None:
                 await give_again(known, running, record, session=session, role=chosen.role, notices=notices)
                 await self._end(running, record)
@@ -120,25 +124,20 @@ class Answerer:
 
         async with self._admission.place(on_wait):
             record.admitted()
-            grounds = await self._grounding.grounds(text.text, attachment.text, past=past)
-            line = AnswerLine(
-                Asked(
-                    text.text,
-                    attachment.text,
-                    chosen.role,
-                    Situation(question.level, question.local_time, self._nixos_release),
-                    turns,
-                    grounds,
-                ),
-                engine=self._engine,
-                models=self._models,
-                limits=self._limits,
-                syntax=self._syntax,
+            grounds = await self._grounding.grounds(came.text, came.attachment, past=past)
+            asked = Asked(
+                came.text,
+                came.attachment,
+                chosen.role,
+                Situation(question.level, question.local_time, self._nixos_release, came.wishes),
+                turns,
+                grounds,
+                came.before,
             )
             degraded: EngineError | None = None
             started = Start(running, record, session, chosen, notices)
             try:
-                await self._pass_on(line, running, record, started)
+                line = await self._answered(asked, running, record, started)
             except EngineError as error:
                 helpless = isinstance(error, _NO_MODEL) or error.stable_code == "empty_answer"
                 if record.has_text or grounds.verifier is None or not helpless:
@@ -150,6 +149,7 @@ class Answerer:
                 await self._search_only(grounds, running, record, started, error)
             else:
                 notes = given_notes(grounds.retrieved, by_id(grounds.past))
+                record.rests_on_packs(packs_among(grounds, notes))
                 outcome = outcome_of(grounds, line.check, repaired=line.repaired, notes=notes)
                 record.came_to(outcome, grounds.release)
                 if line.main is not None:
@@ -168,6 +168,34 @@ class Answerer:
         else:
             # A warning, so that an engine that stays away is one line with a count, however much is asked.
             _log.warning("answered by the search alone", code=degraded.stable_code, **record.summary())
+
+    async def _answered(self, asked: Asked, running: RunningQuestion, record: Record, started: Start) -> AnswerLine:
+        """Let the role's model answer; where its engine is away before the first word, who may stand in for it.
+
+        :raises EngineError: nobody does: the error of the role's own engine.
+        """
+        line = self._line(asked)
+        try:
+            await self._pass_on(line, running, record, started)
+        except EngineUnreachableError as error:
+            async for other in self._fall_back.for_role(asked.role):
+                if record.has_text:
+                    raise
+                line = self._line(replace(asked, role=other.role))
+                started.instead(other.notice(asked.role, error))
+                try:
+                    await self._pass_on(line, running, record, started)
+                except _NO_MODEL as also:
+                    if record.has_text:
+                        raise
+                    _log.info("nor does who would stand in", role=other.role, code=also.stable_code)
+                else:
+                    return line
+            raise
+        return line
+
+    def _line(self, asked: Asked) -> AnswerLine:
+        return AnswerLine(asked, engine=self._engine, models=self._models, limits=self._limits, syntax=self._syntax)
 
     async def _pass_on(self, line: AnswerLine, running: RunningQuestion, record: Record, started: Start) -> None:
         """Stream the answer; ``Started`` comes with its first words, or earlier when these take long."""
@@ -204,18 +232,25 @@ class Answerer:
         await running.put(Text(text))
         found = grounds.retrieved
         notes = found.notes[:1] if found is not None else ()
+        record.rests_on_packs(packs_among(grounds, notes))
         record.came_to(outcome_of(grounds, check, repaired=False, notes=notes), grounds.release)
 
-    async def _session(self, question: Question) -> tuple[str, list[Turn], str | None]:
-        """The session's name, its turns so far (oldest first), and the role that spoke last in it."""
+    async def _session(self, question: Question) -> tuple[str, list[Turn], str | None, list[Source]]:
+        """The session's name, its turns so far (oldest first), the role that spoke last in it, and the texts of packs that
+        its answers rest on: the next one may repeat them.
+        """
         session = question.session
         if session is None and question.continues:
             session = await self._store.last_session(question.uid)
         if session is None:
-            return new_id(), [], None
-        past = await self._store.session_history(question.uid, session, limit=_MOST_TURNS)
+            return new_id(), [], None, []
+        limit = _MOST_LOOKED_THROUGH if question.follows else _MOST_TURNS
+        past = await self._store.session_history(question.uid, session, limit=limit)
+        if question.follows:
+            past = [exchange for exchange in past if exchange.id in question.follows][-_MOST_TURNS:]
         turns = [Turn(exchange.question, exchange.answer) for exchange in past if not exchange.truncated]
-        return session, turns, past[-1].role if past else None
+        of_packs = [source for exchange in past for source in pack_sources(exchange.sources)]
+        return session, turns, past[-1].role if past else None, of_packs
 
 
 def _with_session(chosen: Route, last_role: str | None) -> Route:

@@ -13,8 +13,11 @@ from nix_trinity.answering.admission import Admission
 from nix_trinity.answering.answer_line import Limits
 from nix_trinity.answering.answerer import Answerer
 from nix_trinity.answering.checking import SyntaxCheck
+from nix_trinity.answering.fall_back import FallBack
+from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.grounding import Grounding
 from nix_trinity.answering.inspection import TextInspector
+from nix_trinity.answering.option_facts import OptionFacts
 from nix_trinity.answering.retriever import ranking, vocabulary
 from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retriever
@@ -26,8 +29,10 @@ from nix_trinity.catalogue import modelfiles_dir
 from nix_trinity.config import Config
 from nix_trinity.engines.protocol import EngineSource
 from nix_trinity.knowledge.corpus.corpus import Corpus
+from nix_trinity.knowledge.corpus.pack_places import places_of
 from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.store import KnowledgeStore
+from nix_trinity.role_engines import embedding_place, engine_places, fall_back_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Assembly:
     """Checks texts that nobody waits for."""
     pipeline: TrialPipeline
     """Answers for versions that are not deployed."""
+    facts: OptionFacts
+    """Answers programs that ask for facts."""
 
 
 def assemble(
@@ -55,8 +62,8 @@ def assemble(
     busy: Callable[[], bool],
 ) -> Assembly:
     """Build the objects; nothing is read yet. ``busy`` says whether questions are being answered."""
-    corpus = Corpus(Path(config.state.directory), _places(config))
-    embedding_model = config.corpus.embedding_model if config.ollama.enabled else ""
+    corpus = Corpus(Path(config.state.directory), _places(config), orders=looks_like_injection)
+    embedding_model = config.corpus.embedding_model if engine_places(config) and embedding_place(config) else ""
     embedder = Embedder(engine, corpus, model=embedding_model, busy=busy)
     grounding = Grounding(corpus, _retriever, embedder)
     syntax = _syntax_check(config.corpus.nix_instantiate)
@@ -70,6 +77,7 @@ def assemble(
         admission=admission,
         limits=limits,
         nixos_release=nixos_release,
+        fall_back=FallBack(engine, fall_back_order(config)),
     )
     pipeline = TrialPipeline(
         engine=engine,
@@ -80,7 +88,8 @@ def assemble(
         busy=busy,
         clock=time.monotonic,
     )
-    return Assembly(corpus, embedder, grounding, answerer, TextInspector(grounding, syntax), pipeline)
+    facts = OptionFacts(corpus, grounding, syntax)
+    return Assembly(corpus, embedder, grounding, answerer, TextInspector(grounding, syntax), pipeline, facts)
 
 
 def _places(config: Config) -> CorpusPlaces:
@@ -90,6 +99,7 @@ def _places(config: Config) -> CorpusPlaces:
         home_manager_options=corpus.home_manager_options,
         manual=corpus.manual,
         notes=(str(modelfiles_dir() / "notes"), *corpus.notes),
+        packs=places_of(corpus.packs),
     )
 
 

@@ -19,6 +19,7 @@ from nix_trinity.errors import ContextTooLongError, EngineBusyError, ModelMissin
 
 _BUSY_RETRIES = 2
 _BUSY_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
 
 
 class Models(Protocol):
@@ -96,8 +97,14 @@ class Generation:
     async def recover(self, error: Exception) -> bool:
         """Prepare another try after ``error``; False when there is none."""
         if isinstance(error, EngineBusyError) and self._busy < _BUSY_RETRIES:
+            told = error.retry_after_seconds or 0.0
+            if told > _LONGEST_PAUSE_SECONDS:
+                # Nobody sits before a prompt for so long; the error says when to ask again.
+                return False
             pause = _BUSY_PAUSE_SECONDS * 2**self._busy * random.uniform(0.5, 1.5)  # noqa: S311 (no secret)
             self._busy += 1
+            # Not before the engine wants it, and not all of those that wait at the same moment.
+            pause = max(pause, told * random.uniform(1.0, 1.2))  # noqa: S311 (no secret)
             await asyncio.sleep(pause)
             return True
         if isinstance(error, ContextTooLongError) and not self._halved:

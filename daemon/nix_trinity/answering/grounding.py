@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from nix_trinity.answering.known import sameness
-from nix_trinity.answering.past import PastSource, as_passage, asked_stems, recall, shares
+from nix_trinity.answering.past import PastSource, as_passage, asked_stems, of_pack, recall, shares
 from nix_trinity.answering.retriever.embedding import Embedder
 from nix_trinity.answering.retriever.retrieve import Retrieved, Retriever
 from nix_trinity.answering.verifier.check import Verifier
 from nix_trinity.answering.verifier.renamed import Renamed, Renames, load_renamed
-from nix_trinity.errors import TrinityError
+from nix_trinity.errors import CorpusError, TrinityError
 from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.finds import Found, Rename
 from nix_trinity.knowledge.corpus.search import IndexReader
@@ -81,7 +81,8 @@ class Grounding:
             return Grounds(None, None, None, str(error))
 
     async def asked_before(self, question: str, past: PastSource) -> tuple[tuple[Past, ...], Grounds, Sequence[Past]]:
-        """The accepted exchanges whose question is this very one, the newest first; what checks their answers; and all
+        """The accepted exchanges whose question is this very one, this system's
+        own before those of packs, the newest first; what checks their answers; and all
         that ``past`` found, for :meth:`grounds`.
 
         None where nothing is there to check them by, and when the search fails: then a model is asked.
@@ -98,6 +99,16 @@ class Grounding:
         except TrinityError:
             return (), nothing, found
         return same, Grounds(None, verifier, release, tree=tree), found
+
+    async def checker(self) -> tuple[Verifier, OptionTree, str | None]:
+        """What checks a text without a search for it: the verifier, the options, and the release that these are of.
+
+        :raises CorpusError: there are no options (``options_missing``), or the index cannot be read.
+        """
+        count, release = await self._corpus.read(lambda index: (index.count(), index.release()))
+        if not count:
+            raise CorpusError(self._missing(), "See what is indexed with: nix-trinity status", code="options_missing")
+        return *await self._current(), release
 
     async def warm_up(self) -> None:
         """Load what the first question would wait for; without an index there is nothing to load."""
@@ -120,20 +131,26 @@ class Grounding:
         return await self._corpus.read(work)
 
     async def _past(self, question: str, past: PastSource) -> Sequence[Past]:
-        """Accepted exchanges that share words with the question; none where no options are there to check them by."""
-        stems = await self._corpus.read(
-            lambda index: list(asked_stems(question, self._retriever().vocabulary, index)) if index.count() else []
-        )
+        """Accepted exchanges that share words with the question, and after them those of packs.
+
+        None where no options are there to check them by.
+        """
+
+        def work(index: IndexReader) -> tuple[list[str], list[Past]]:
+            stems = list(asked_stems(question, self._retriever().vocabulary, index)) if index.count() else []
+            return stems, [of_pack(one) for one in index.packs_like(stems, limit=_MOST_PAST)]
+
+        stems, packed = await self._corpus.read(work)
         try:
             async with asyncio.timeout(_PAST_SECONDS):
-                return await past(stems, _MOST_PAST) if stems else ()
+                return [*await past(stems, _MOST_PAST), *packed] if stems else ()
         except TimeoutError:
-            return ()
+            return packed
 
     def _same(self, index: IndexReader, question: str, found: Sequence[Past]) -> tuple[Past, ...]:
         words = self._retriever().vocabulary
         same = [past for past in found if sameness(question, past.question, words, index.frequencies)]
-        return tuple(sorted(same, key=lambda past: -past.accepted_at_ms))
+        return tuple(sorted(same, key=lambda past: (past.pack is not None, -past.accepted_at_ms)))
 
     def _searched(
         self,

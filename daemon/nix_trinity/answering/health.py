@@ -6,11 +6,13 @@ Probes load nothing: they ask for the version and the list of models, and make r
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import structlog
 
 from nix_trinity.answering.role_models import RoleModels
-from nix_trinity.engines.protocol import EngineSource
+from nix_trinity.engines.by_role import ByRole
+from nix_trinity.engines.protocol import Engine, EngineSource
 from nix_trinity.errors import EngineError
 
 _FIRST_PAUSE_SECONDS = 1.0
@@ -19,13 +21,24 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _log = structlog.get_logger("engine")
 
 
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """What the last probe found of one engine."""
+
+    reachable: bool
+    version: str | None = None
+    error: EngineError | None = None
+
+
 class EngineHealth:
-    """What the last probe found. ``reachable`` is None until there has been one."""
+    """What the last probe found. ``reachable`` is None until there has been one, and true when all engines are."""
 
     def __init__(self, engine: EngineSource, models: RoleModels) -> None:
         self.reachable: bool | None = None
         self.version: str | None = None
         self.error: EngineError | None = None
+        self.engines: dict[str, EngineState] = {}
+        """By address."""
         self._engine = engine
         self._models = models
 
@@ -49,15 +62,30 @@ class EngineHealth:
         """Look once, and log what changed."""
         before = (self.reachable, self.missing_roles)
         try:
-            engine = await self._engine()
-            self.version = await engine.version()
+            await self._probe_engines(await self._engine())
             await self._models.check_all()
         except EngineError as error:
             self.reachable, self.error = False, error
         else:
-            self.reachable, self.error = True, None
+            away = [state.error for state in self.engines.values() if not state.reachable]
+            self.reachable, self.error = not away, away[0] if away else None
         if (self.reachable, self.missing_roles) != before:
             self._log_change()
+
+    async def _probe_engines(self, engine: Engine) -> None:
+        """Ask each for its version. Where there is one alone, what it raises is raised."""
+        engines = [part.engine for part in engine.parts] if isinstance(engine, ByRole) else [engine]
+        found: dict[str, EngineState] = {}
+        for one in engines:
+            try:
+                found[one.url] = EngineState(True, await one.version())
+            except EngineError as error:
+                found[one.url] = EngineState(False, error=error)
+        self.engines = found
+        first = found[engines[0].url]
+        self.version = first.version or self.version
+        if len(found) == 1 and first.error is not None:
+            raise first.error
 
     def _log_change(self) -> None:
         if self.error is not None:

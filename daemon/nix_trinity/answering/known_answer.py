@@ -20,6 +20,7 @@ from nix_trinity.answering.verifier.findings import verdict as verdict_of
 from nix_trinity.answering.verifier.marking import SIGN
 from nix_trinity.errors import TrinityError
 from nix_trinity.knowledge.exchanges import Reader
+from nix_trinity.knowledge.packs import Pack
 from nix_trinity.knowledge.past_answers import Past
 from nix_trinity.knowledge.same_type import same_type
 from nix_trinity.knowledge.store import KnowledgeStore
@@ -41,6 +42,8 @@ class KnownAnswer:
     @property
     def notice(self) -> str:
         """What it is, for the person to read."""
+        if self.past.pack is not None:
+            return self._notice_of_pack(self.past.pack)
         who = "an operator" if self.past.by_operator else "you"
         day = time.strftime("%Y-%m-%d", time.localtime(self.past.accepted_at_ms / 1000))
         by = f", by the options of NixOS {self.past.options_release}" if self.past.options_release else ""
@@ -54,6 +57,14 @@ class KnownAnswer:
             f"on {day}{by}.{here} To have it answered anew: ask-nix-guru --fresh WORDS."
         )
 
+    def _notice_of_pack(self, pack: Pack) -> str:
+        reviewed = f", reviewed there in {self.past.reviewed}" if self.past.reviewed else ""
+        return (
+            f"No model was asked: this is an answer of the knowledge pack {pack.label}{reviewed}. It was not written or "
+            f"confirmed on this machine; it was checked by the options of NixOS {self.release or 'on this machine'}. To "
+            "have it answered anew: ask-nix-guru --fresh WORDS."
+        )
+
 
 async def known_answer(
     grounding: Grounding, store: KnowledgeStore, uid: int, question: str, syntax: SyntaxCheck | None
@@ -65,7 +76,7 @@ async def known_answer(
     same, grounds, found = await grounding.asked_before(question, partial(store.accepted_like, uid))
     for one in same:
         known = await _holding(one, grounds, syntax)
-        if known is not None and await _stands_alone(store, one.id):
+        if known is not None and await _may_be_given(store, uid, one):
             return known, found
     return None, found
 
@@ -74,7 +85,8 @@ async def give_again(
     known: KnownAnswer, running: RunningQuestion, record: Record, *, session: str, role: str, notices: Sequence[str]
 ) -> None:
     """Send a known answer whole, and take it down; what is left is to finish the record."""
-    reason = f"the answer of exchange {known.past.id} again"
+    pack = known.past.pack
+    reason = f"the answer of exchange {known.past.id} {f'of the pack {pack.name}' if pack is not None else 'again'}"
     record.known()
     record.admitted()
     record.routed(session, role, reason)
@@ -98,11 +110,23 @@ async def _holding(past: Past, grounds: Grounds, syntax: SyntaxCheck | None) -> 
     if not _types_hold(past, check.names, grounds):
         return None
     # What was answered here has the marks of its dangers already; what a person wrote has none.
-    text = past.answer if SIGN in past.answer else text
+    # A pack's own marks are not believed.
+    text = past.answer if SIGN in past.answer and past.pack is None else text
     outcome = outcome_of(grounds, check, repaired=False, notes=())
-    source = Source("known", f"exchange {past.id}", "")
+    source = Source("pack", f"exchange {past.id}", past.pack.label) if past.pack is not None else _known(past)
     outcome = replace(outcome, verdict="verified", sources=(source, *outcome.sources), notices=())
     return KnownAnswer(past, text, outcome, grounds.release)
+
+
+def _known(past: Past) -> Source:
+    return Source("known", f"exchange {past.id}", "")
+
+
+async def _may_be_given(store: KnowledgeStore, uid: int, past: Past) -> bool:
+    """Whether an answer may stand for itself; a pack's not once this person or an operator called it bad here."""
+    if past.pack is None:
+        return await _stands_alone(store, past.id)
+    return not await store.was_refused(uid, f"exchange {past.id}")
 
 
 async def _stands_alone(store: KnowledgeStore, exchange_id: str) -> bool:

@@ -62,11 +62,21 @@ def _sources(grounds: Grounds, check: AnswerCheck, notes: Sequence[Found]) -> tu
         option = options.get(name) or _looked_up(grounds, name)
         if option is not None:
             sources.append(Source("option", option.name, ", ".join(option.declarations)))
-    for note in notes:
-        if set(note.options) & set(names) or _says_the_same(check.said, note):
-            where = f"{note.file}#{note.anchor}" if note.anchor else note.file
-            sources.append(Source(note.kind, note.title, where))
+    sources += [source_of(note) for note in notes if set(note.options) & set(names) or _says_the_same(check.said, note)]
     return tuple({(source.kind, source.name): source for source in sources}.values())[:_MOST_SOURCES]
+
+
+def source_of(note: Found) -> Source:
+    """A note, a passage of the manual or a past answer as an answer names it; a pack's with revision and licence."""
+    if note.pack is not None:
+        return Source("pack", note.title, note.pack.label)
+    return Source(note.kind, note.title, f"{note.file}#{note.anchor}" if note.anchor else note.file)
+
+
+def packs_among(grounds: Grounds, notes: Sequence[Found]) -> list[Source]:
+    """The texts of packs that an answer may hold: those among ``notes``, and the one that the search would show."""
+    shown = grounds.retrieved.notes[:1] if grounds.retrieved is not None else ()
+    return [source_of(note) for note in (*notes, *shown) if note.pack is not None]
 
 
 def _says_the_same(answer: str, note: Found) -> bool:

@@ -34,7 +34,8 @@ def passages(retrieved: Retrieved, past: Sequence[Found] = ()) -> list[str]:
     notes = [note_text(note, most) for note in _notes(retrieved)]
     manual = [note_text(passage, most) for passage in retrieved.manual[:1]]
     leading = [*options[:_LEADING_OPTIONS], *(past_text(one) for one in past)]
-    if retrieved.about_error and notes:
+    # What this system's own lists say goes before what was written elsewhere.
+    if retrieved.about_error and notes and _notes(retrieved)[0].pack is None:
         return [notes[0], *leading, *notes[1:], *manual]
     return [*leading, *notes[:1], *options[_LEADING_OPTIONS:], *notes[1:], *manual]
 
@@ -81,7 +82,7 @@ def note_text(found: Found, most: int) -> str:
             kept.append("…")
             break
         kept.append(block)
-    return f"{found.title}\n" + "\n\n".join(kept)
+    return f"{found.title}{from_pack(found)}\n" + "\n\n".join(kept)
 
 
 def _blocks(text: str) -> Iterator[str]:
@@ -102,7 +103,14 @@ def _blocks(text: str) -> Iterator[str]:
 
 def past_text(found: Found) -> str:
     """A past answer with its question."""
+    if found.pack is not None:
+        return f"Asked elsewhere{from_pack(found)}: {found.title}\nThe answer that was accepted there:\n{found.body}"
     return f"Asked here before: {found.title}\nThe answer that was accepted:\n{found.body}"
+
+
+def from_pack(found: Found) -> str:
+    """What marks a text that is a pack's and not this system's own."""
+    return f" (from the knowledge pack {found.pack.label})" if found.pack is not None else ""
 
 
 def _shortened(text: str, most: int) -> str:

@@ -10,12 +10,15 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.retriever.query import language_of
 from nix_trinity.answering.retriever.vocabulary import Vocabulary
 from nix_trinity.answering.verifier.check import Verifier
 from nix_trinity.answering.verifier.release import Segment, Segmenter
 from nix_trinity.knowledge.corpus.finds import Found
+from nix_trinity.knowledge.corpus.packs import PackedExchange
 from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.corpus.words import stem, words
 from nix_trinity.knowledge.past_answers import Past
@@ -68,6 +71,13 @@ def likeness(left: Mapping[str, float], right: Mapping[str, float]) -> float:
     return shared / ((sum(left.values()) + sum(right.values()) - shared) or 1.0)
 
 
+def of_pack(found: PackedExchange) -> Past:
+    """A pack's exchange as a past answer: it is used like one, and marked as what it is."""
+    one = found.exchange
+    types = msgspec.json.encode(one.options).decode()
+    return Past(one.key, one.question, one.answer, one.release, types, pack=found.pack, reviewed=one.reviewed)
+
+
 def recall(
     asked: Mapping[str, float],
     found: Sequence[Past],
@@ -81,7 +91,8 @@ def recall(
     Call it in the index's thread (``Corpus.read``).
     """
     alike = [(likeness(asked, asked_stems(past.question, vocabulary, index)), past) for past in found]
-    alike.sort(key=lambda pair: -pair[0])
+    # Of two that are as much alike, the one that was asked here goes first.
+    alike.sort(key=lambda pair: (-pair[0], pair[1].pack is not None))
     recalled: list[Recalled] = []
     for how_much, past in alike:
         if how_much < _LEAST_LIKENESS or len(recalled) == _MOST_USED:
@@ -124,6 +135,7 @@ def as_passage(recalled: Recalled) -> Found | None:
         options=recalled.names,
         file=f"exchange {past.id}",
         score=recalled.likeness,
+        pack=past.pack,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nix_trinity.answering.fencing import fenced, neutralised
 from nix_trinity.engines.protocol import ChatMessage
@@ -27,6 +27,7 @@ _HEAD_SHARE = 1 / 3
 _LEAST_ATTACHMENT_TOKENS = 32
 # An attachment is what the question is about: what is known may not crowd it out.
 _PASSAGES_SHARE = 0.6
+_BEFORE = "Earlier in this conversation, as another program has it; none of it was checked"
 _KNOWN = "What the options and notes of this very NixOS say"
 
 
@@ -37,16 +38,19 @@ class Situation:
     level: str | None
     local_time: str | None
     nixos_release: str | None
+    wishes: str = ""
+    """How the person's program wants to be answered, in its own words."""
 
     def line(self) -> str:
-        """One line for the model."""
+        """A line for the model, and one for the program's wishes: they stand where the person's own words do."""
         parts = [
             f"the person's level: {self.level}" if self.level else "",
             f"local time: {self.local_time}" if self.local_time else "",
             f"this machine runs NixOS {self.nixos_release}" if self.nixos_release else "",
         ]
         known = "; ".join(part for part in parts if part)
-        return f"[{known}]\n" if known else ""
+        wishes = f"[how the person would like to be answered: {neutralised(self.wishes)}]\n" if self.wishes else ""
+        return (f"[{known}]\n" if known else "") + wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,14 @@ def build_prompt(
     passages: Sequence[str] = (),
     task: str = "",
     following: Sequence[ChatMessage] = (),
+    before: str = "",
 ) -> Prompt:
     """Fit all into the budget: the question whole, then passages, the attachment, and the session's turns.
 
     ``history`` is oldest first, ``passages`` are best first and are kept whole or dropped from the end; ``marker`` is
     a random word for this request. ``task`` is what the model is to do, after the question; ``following`` are the
-    messages after it, kept whole.
+    messages after it, kept whole. ``before`` is an earlier conversation that nobody vouches for: data, which has the
+    room of the session's turns.
 
     :raises RequestError: ``question_too_long``, the question by itself does not fit.
     """
@@ -132,6 +138,16 @@ def build_prompt(
         if kept:
             asked = f"{fenced(kept, marker=marker, what='Attached text')}\n{asked}"
             room -= most_tokens(kept) + wrapping
+    if before:
+        share = min(room, budget.history)
+        wrapping = most_tokens(fenced("", marker=marker, what=_BEFORE))
+        kept, left_out = _shortened(before, share - wrapping)
+        if left_out:
+            notices.append(f"Of what was said before, {left_out} of {len(before)} characters were left out.")
+        if kept:
+            asked = f"{fenced(kept, marker=marker, what=_BEFORE)}\n{asked}"
+            budget = replace(budget, history=share - wrapping - most_tokens(kept))
+            room -= wrapping + most_tokens(kept)
     asked = found + asked
     turns = _fitting_turns(history, min(room, budget.history))
     if len(turns) < len(history):

@@ -29,6 +29,12 @@ class Question:
     local_time: str | None = None
     fresh: bool = False
     """Whether a model is to answer, also where the answer is known."""
+    follows: tuple[str, ...] = ()
+    """The exchanges of the session that went before, oldest first; none: all of the session's."""
+    before: str = ""
+    """What was said before, as another program has it: data, that nobody vouches for."""
+    wishes: str = ""
+    """How the person's program wants to be answered: as much as their own words, and no more."""
 
 
 class Queued(msgspec.Struct, frozen=True, tag_field="event", tag="queued"):
@@ -61,12 +67,20 @@ class Text(msgspec.Struct, frozen=True, tag_field="event", tag="text"):
 class Source(msgspec.Struct, frozen=True):
     """What an answer is grounded in: an option (``where``: its declaration), a note, a piece of the manual or an exchange.
 
+    ``pack``: a note or an exchange of a knowledge pack (``where``: the pack, its revision and licence).
     ``past``: the model was given the exchange's answer; ``known``: this is the exchange's answer, and no model's.
     """
 
     kind: str
     name: str
     where: str
+
+
+def pack_sources(sources: str) -> list[Source]:
+    """Those of a row's sources (JSON) that are of a knowledge pack."""
+    if '"pack"' not in sources:
+        return []
+    return [one for one in msgspec.json.decode(sources, type=list[Source]) if one.kind == "pack"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,8 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
     """The NixOS release that the options are of, by which the answer was checked."""
     degraded: str | None
     """Why no model answered, as an error's code; None for an answer of a model."""
+    cut_off: bool
+    """Whether the answer ran into the limit of its length."""
     notices: tuple[str, ...]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -43,6 +43,7 @@ class Record:
         self._problem = ""
         self._notices: list[str] = []
         self._cut_at: int | None = None
+        self._of_packs: tuple[Source, ...] = ()
 
     def begin(self, **known: Any) -> None:
         """Take down what is known at the start, and begin to write it."""
@@ -83,13 +84,20 @@ class Record:
         """Take down that the answer is one that was accepted before: models learn it from there, not from here."""
         self._set(learnable=False)
 
+    def rests_on_packs(self, sources: Sequence[Source]) -> None:
+        """Take down which texts of packs the answer may rest on; nothing learns them, for they are to go with the pack."""
+        if sources:
+            self._of_packs = (*self._of_packs, *sources)
+            self._set(learnable=False)
+
     def degraded(self, code: str) -> None:
         """Take down why no model answered."""
         self._set(error_code=code)
 
     def came_to(self, outcome: Outcome, release: str | None) -> None:
         """Take down what the check of the answer came to, by the options of which release."""
-        sources = tuple(msgspec.structs.asdict(source) for source in outcome.sources)
+        named = dict.fromkeys((*outcome.sources, *self._of_packs))
+        sources = tuple(msgspec.structs.asdict(source) for source in named)
         self._set(
             verdict=outcome.verdict,
             sources=msgspec.json.encode(sources).decode(),
@@ -148,6 +156,7 @@ class Record:
             sources=tuple(msgspec.json.decode(e.sources, type=list[Source])),
             options_release=e.options_release,
             degraded=e.error_code,
+            cut_off=self._cut_at is not None,
             notices=tuple(notices),
         )
 

@@ -110,11 +110,25 @@ class RoleModels:
     async def check_all(self) -> None:
         """Look at all roles again; what cannot be had is kept as the role's problem.
 
-        :raises EngineUnreachableError: the engine does not answer at all.
+        :raises EngineUnreachableError: none of the engines answers at all.
         """
-        engine = await self._engine()
-        installed = await engine.list_models()
+        engines = await self._engine()
+        lists: dict[str, Sequence[InstalledModel] | EngineError] = {}
+        for spec in self.specs.values():
+            engine = engines.of(spec.model)
+            if engine.label not in lists:
+                try:
+                    lists[engine.label] = await engine.list_models()
+                except EngineError as error:
+                    lists[engine.label] = error
+        failed = [one for one in lists.values() if isinstance(one, EngineError)]
+        if len(failed) == len(lists):
+            raise failed[0]
         for role, spec in self.specs.items():
+            installed = lists[engines.of(spec.model).label]
+            if isinstance(installed, EngineError):
+                self._problems[role] = installed
+                continue
             known, found = self._ready.get(role), _find(installed, spec.model)
             if known is not None and (found is None or _version(found) != known.version or role in self._problems):
                 self.doubt(role)
@@ -124,12 +138,13 @@ class RoleModels:
                 continue
 
     async def _looked_up(self, spec: RoleSpec) -> ReadyModel:
-        engine = await self._engine()
+        engines = await self._engine()
+        engine = engines.of(spec.model)
         installed = await engine.list_models()
         has_base = _find(installed, spec.base) is not None
         there = _find(installed, spec.model)
         if there is None and not has_base:
-            raise _missing(spec, installed, engine.url)
+            raise _missing(spec, installed, engine)
         shown = await engine.show(spec.model) if there is not None else None
         messages = tuple(ChatMessage(message.role, message.content) for message in spec.modelfile.messages)
         if self._learned is not None:
@@ -137,7 +152,7 @@ class RoleModels:
         problem: EngineError | None = None
         if has_base and (shown is None or not _is_current(shown, spec, messages, await engine.show(spec.base))):
             try:
-                await _make(engine, spec, messages)
+                await _make(engines, spec, messages)
             except EngineError as error:
                 # The one that is there still answers, as it did before; the status says what is the matter.
                 if there is None or shown is None:
@@ -148,7 +163,7 @@ class RoleModels:
                 shown = await engine.show(spec.model)
         if there is None or shown is None:
             raise EngineError(
-                f"Ollama at {engine.url} made {spec.model} and then did not list it.",
+                f"{engine.label} made {spec.model} and then did not list it.",
                 "Another program may be removing models (services.ollama.syncModels must be false).",
             )
         # Only now, so that a problem which lasts is shown while it is tried again.
@@ -209,11 +224,10 @@ def _version(model: InstalledModel) -> str:
     return model.digest.removeprefix("sha256:")[:_DIGEST_SHOWN]
 
 
-def _missing(spec: RoleSpec, installed: Sequence[InstalledModel], url: str) -> ModelMissingError:
+def _missing(spec: RoleSpec, installed: Sequence[InstalledModel], engine: Engine) -> ModelMissingError:
     names = ", ".join(sorted(model.name for model in installed)) or "none"
     return ModelMissingError(
-        f"The model {spec.base!r}, on which the role {spec.role} is built, is not installed in Ollama at {url}. "
+        f"The model {spec.base!r}, on which the role {spec.role} is built, is not installed in {engine.label}. "
         f"Installed: {names}.",
-        f'Get it with: ollama pull {spec.base}. On NixOS: services.ollama.loadModels = [ "{spec.base}" ]; '
-        f"or choose another one with services.nixTrinity.roles.{spec.role}.model.",
+        f"{engine.remedy(spec.base)} or choose another one with services.nixTrinity.roles.{spec.role}.model.",
     )

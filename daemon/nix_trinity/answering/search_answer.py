@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nix_trinity.answering.grounding import Grounds
+from nix_trinity.answering.passages import from_pack
 from nix_trinity.answering.question import Outcome
 from nix_trinity.answering.retriever.features import Ranked
 from nix_trinity.answering.retriever.retrieve import Retrieved
@@ -20,7 +21,8 @@ def search_answer(grounds: Grounds) -> str:
     of = f"NixOS {grounds.release}" if grounds.release else "this NixOS"
     if found is None or not (found.confident or found.notes):
         return f"The search finds nothing in the options of {of} that clearly answers this. " + _NEXT
-    if found.about_error or not found.confident:
+    own = not found.notes or found.notes[0].pack is None
+    if (found.about_error and own) or not found.confident:
         parts = [_note(found), _options(found, of) if found.confident else ""]
     else:
         parts = [_options(found, of), _note(found)]
@@ -67,7 +69,7 @@ def _note(found: Retrieved) -> str:
     if not found.notes:
         return ""
     note = found.notes[0]
-    return f"**{note.title}**\n\n{plain(note.body).strip()}"
+    return f"**{note.title}**{from_pack(note)}\n\n{plain(note.body).strip()}"
 
 
 _NEXT = "Try other words, or look at the search by itself: nix-trinity options WORDS"

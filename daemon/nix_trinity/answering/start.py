@@ -22,13 +22,20 @@ class Start:
         self._chosen = chosen
         self._notices = notices
         self._said = False
+        self._stands_in: str | None = None
+
+    def instead(self, notice: str) -> None:
+        """From now on another model answers than the role's own; ``notice`` says why."""
+        self._stands_in = notice
 
     async def say(self, line: AnswerLine) -> None:
-        """Say it when the model is known; the first time only."""
+        """Say it when the model is known; the first time only, and again when another model stands in."""
         model = line.main.model if line.main is not None else None
-        if model is None or line.main is None or self._said:
+        if model is None or line.main is None or (self._said and self._stands_in is None):
             return
-        await self._say(model.name, model.version, line.main.notices)
+        why = (self._stands_in,) if self._stands_in is not None else ()
+        self._stands_in = None
+        await self._say(model.name, model.version, (*why, *line.main.notices))
 
     async def say_without_model(self, error: EngineError) -> None:
         """Say that the search alone answers."""

@@ -14,7 +14,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nix_trinity.api.http import error_response
+from nix_trinity.api.http import error_response_at
 from nix_trinity.errors import AccessError
 from nix_trinity.host.peer import BY_TOKEN
 
@@ -40,7 +40,7 @@ class TokenDoor:
             await self._application(scope, receive, send)
             return
         _log.warning("refused at the TCP port", code=refusal.stable_code)
-        response = error_response(refusal)
+        response = error_response_at(scope.get("path", ""), refusal)
         if refusal.stable_code == "unauthorized":
             response.headers["www-authenticate"] = "Bearer"
         await response(scope, receive, send)

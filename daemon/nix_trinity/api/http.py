@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from nix_trinity.api.messages import ErrorDetail, ErrorReply
+from nix_trinity.api.openai_errors import RIGHT_PATHS, is_openai, openai_error, worth_retrying
 from nix_trinity.errors import BusyError, InternalError, RequestError, TrinityError
 
 MOST_BODY_BYTES = 16 << 20
@@ -31,11 +32,13 @@ _STATUS: Mapping[str, int] = {
     "nul_byte": 400,
     "question_empty": 400,
     "unknown_role": 400,
+    "content_unsupported": 400,
     "ambiguous_id": 400,
     "unauthorized": 401,
     "forbidden": 403,
     "origin_refused": 403,
     "not_found": 404,
+    "model_not_found": 404,
     "answer_changed": 409,
     "already_deployed": 409,
     "never_deployed": 409,
@@ -54,9 +57,11 @@ _STATUS: Mapping[str, int] = {
     "empty_answer": 502,
     "engine_unreachable": 503,
     "engine_off": 503,
+    "engine_unauthorized": 503,
     "engine_busy": 503,
     "model_missing": 503,
     "storage_unavailable": 503,
+    "options_missing": 503,
     "shutting_down": 503,
     "host_unavailable": 503,
     "engine_timeout": 504,
@@ -83,6 +88,19 @@ def error_response(error: TrinityError) -> Response:
     """An error reply; a busy one says when to try again."""
     headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, BusyError) else None
     return json_response(ErrorReply(detail(error)), status_of(error), headers)
+
+
+def error_response_at(path: str, error: TrinityError) -> Response:
+    """An error reply in the shape that the clients of a path know: ours, or OpenAI's."""
+    if not is_openai(path):
+        return error_response(error)
+    response = json_response(openai_error(error, status_of(error)), status_of(error))
+    if isinstance(error, BusyError):
+        response.headers["retry-after"] = str(error.retry_after_seconds)
+    if not worth_retrying(error):
+        # OpenAI's own clients ask again twice at a 5xx; each time would be a question, and a row.
+        response.headers["x-should-retry"] = "false"
+    return response
 
 
 def wants_text(request: Request) -> bool:
@@ -183,33 +201,36 @@ async def _too_large(blocks: AsyncIterator[bytes], size: int) -> RequestError:
     )
 
 
-async def on_trinity_error(_request: Request, error: Exception) -> Response:
+async def on_trinity_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, TrinityError)  # noqa: S101 (the only class it is registered for)
-    return error_response(error)
+    return error_response_at(request.url.path, error)
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for what its router refuses."""
     assert isinstance(error, HTTPException)  # noqa: S101 (the only class it is registered for)
     if error.status_code == 405:
-        return error_response(
+        return error_response_at(
+            request.url.path,
             RequestError(
                 f"{request.url.path} does not take {request.method}.",
                 f"It takes: {(error.headers or {}).get('Allow', 'another method')}. See GET /v1/openapi.json.",
                 code="method_not_allowed",
-            )
+            ),
         )
-    return error_response(
-        RequestError(f"There is nothing at {request.url.path}.", "See GET /v1/openapi.json.", code="not_found")
+    hint = RIGHT_PATHS if is_openai(request.url.path) else "See GET /v1/openapi.json."
+    return error_response_at(
+        request.url.path, RequestError(f"There is nothing at {request.url.path}.", hint, code="not_found")
     )
 
 
-async def on_other_error(_request: Request, error: Exception) -> Response:
+async def on_other_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for faults of our own; it goes on to log them."""
-    return error_response(
+    return error_response_at(
+        request.url.path,
         InternalError(
             f"NixTrinity itself failed ({type(error).__name__}).",
             "Please report it with the lines of: journalctl -u nix-trinity -e",
-        )
+        ),
     )

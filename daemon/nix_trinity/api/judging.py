@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
-from nix_trinity.answering.question import Source
+from nix_trinity.answering.fencing import looks_like_injection
+from nix_trinity.answering.question import Source, pack_sources
 from nix_trinity.api.messages import FeedbackReply
 from nix_trinity.errors import NotFoundError, TrinityError
 from nix_trinity.knowledge.exchanges import Exchange, Feedback, Reader
@@ -51,6 +52,8 @@ async def _meant(
     store: KnowledgeStore, reader: Reader, exchange: Exchange, verdict: str
 ) -> tuple[Exchange, tuple[str, ...]]:
     """The exchange that a word is about: against an answer that was given again, it is the one that it came from."""
+    if pack_sources(exchange.sources):
+        return await _of_pack(store, exchange, verdict)
     origin = known_from(exchange)
     if origin is None or verdict == "good":
         return exchange, ()
@@ -64,6 +67,23 @@ async def _meant(
         again = f"Others still get this answer, which an operator confirmed (exchange {origin})."
         return exchange, (f"{again} To have yours answered anew: ask-nix-guru --fresh WORDS.",)
     return first, (f"That answer was exchange {first.id}'s, given again, so your word is on that exchange.",)
+
+
+async def _of_pack(store: KnowledgeStore, exchange: Exchange, verdict: str) -> tuple[Exchange, tuple[str, ...]]:
+    """A pack's words are not learned here, since they are to go with it; a correction is the person's own."""
+    own = verdict == "corrected" and not looks_like_injection(f"{exchange.question}\n{exchange.attachment}")
+    if own != exchange.learnable:
+        exchange = msgspec.structs.replace(exchange, learnable=own)
+        await store.keep(exchange)
+    if verdict == "good":
+        return exchange, (
+            "This answer rests on a knowledge pack, so models do not learn it here: the pack itself is used, while it is "
+            "configured.",
+        )
+    given = [source for source in pack_sources(exchange.sources) if source.name.startswith("exchange ")]
+    if verdict == "bad" and given and exchange.model is None:
+        return exchange, ("This answer of the pack is no longer given to you. Ask again, and a model answers.",)
+    return exchange, ()
 
 
 async def _checked(

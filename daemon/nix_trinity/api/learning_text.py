@@ -151,7 +151,8 @@ def lesson_line(lesson: Lesson) -> str:
         "excluded": "will not be learned",
         "review": "still waits for a review",
     }[lesson.state]
-    return f"{lesson.exchange_id} {became}" + (f": {lesson.reason}" if lesson.reason else "") + "."
+    why = f": {lesson.reason.removesuffix('.')}" if lesson.reason else ""
+    return f"{lesson.exchange_id} {became}{why}."
 
 
 def consent_text(reply: ConsentReply) -> str:

@@ -61,6 +61,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     options_release: str | None
     degraded: str | None
+    cut_off: bool
+    """Whether it ran into the limit of its length."""
     notices: tuple[str, ...]
     known: str | None
     """The exchange whose confirmed answer this is, given again without a model; null for a new answer."""

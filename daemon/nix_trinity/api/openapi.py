@@ -16,7 +16,7 @@ StreamEvent = Queued | Started | Text | Ended | messages.ErrorEvent
 def describe() -> dict[str, Any]:
     """The description, as OpenAPI 3.1."""
     # Not above: it loads the learn line, for which status need not wait.
-    from nix_trinity.api import learning_messages, openapi_learning
+    from nix_trinity.api import learning_messages, openapi_learning, openapi_openai, openapi_packs, openapi_tools
 
     kinds: list[Any] = [
         messages.AskRequest,
@@ -31,6 +31,9 @@ def describe() -> dict[str, Any]:
         messages.ErrorReply,
         StreamEvent,
         *openapi_learning.KINDS,
+        *openapi_tools.KINDS,
+        *openapi_packs.KINDS,
+        *openapi_openai.KINDS,
     ]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     of: dict[Any, dict[str, Any]] = dict(zip(kinds, schemas, strict=True))
@@ -93,6 +96,9 @@ def describe() -> dict[str, Any]:
             "/v1/backup": {"get": operation("Copy the database", {"application/vnd.sqlite3": {}}, error)},
             "/v1/openapi.json": {"get": operation("This description", json_content({"type": "object"}), error)},
             **openapi_learning.paths(of, error, limit),
+            **openapi_tools.paths(of, error),
+            **openapi_packs.paths(of, error),
+            **openapi_openai.paths(of),
         },
         "components": {"schemas": components, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         # Nothing on the Unix socket, whose peers the kernel names; the token on TCP.

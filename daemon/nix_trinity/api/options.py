@@ -39,4 +39,6 @@ def _option(ranked: Ranked, search: Search) -> OptionFound:
 
 
 def _note(note: Found) -> NoteFound:
+    if note.pack is not None:
+        return NoteFound("pack", note.title, note.pack.label, note.body)
     return NoteFound(note.kind, note.title, f"{note.file}#{note.anchor}" if note.anchor else note.file, note.body)

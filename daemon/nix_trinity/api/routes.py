@@ -21,14 +21,18 @@ from nix_trinity.api.access import Access
 from nix_trinity.api.decoding import check_text, decode
 from nix_trinity.api.judging import Inspect, judge
 from nix_trinity.api.learning_routes import LearningApi
+from nix_trinity.api.openai_api import Embed, OpenAIApi
 from nix_trinity.api.openapi import describe
+from nix_trinity.api.pack_routes import PackApi
 from nix_trinity.api.stream import AnswerReply
+from nix_trinity.api.tool_routes import ToolApi
 from nix_trinity.errors import AccessError, RequestError, TrinityError
 from nix_trinity.host.peer import BY_TOKEN, Peer
 from nix_trinity.knowledge.exchanges import Feedback, Reader
 from nix_trinity.knowledge.store import KnowledgeStore
 
-THIN_CLIENT = "nix-trinity-client"
+# How our own programs name themselves, and the interface that is told of what they ask.
+_PROGRAMS = {"nix-trinity-client": "cli", "nix-trinity-mcp": "mcp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Api:
     """Checks corrections; None: they are kept unchecked."""
     learning: LearningApi | None = None
     """None: its routes are not there."""
+    tools: ToolApi | None = None
+    """None: its routes are not there."""
+    packs: PackApi | None = None
+    """None: its routes are not there."""
+    embed: Embed | None = None
+    """Makes vectors of texts; None: there is no embedding model."""
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -58,7 +68,10 @@ class Api:
                 Route("/v1/options", self.options, methods=["GET"]),
                 Route("/v1/backup", self.backup, methods=["GET"]),
                 Route("/v1/openapi.json", self.openapi, methods=["GET"]),
+                *OpenAIApi(self.answering, self.store, self._reader, self.embed).routes(),
                 *(self.learning.routes(self._reader, self._correct) if self.learning is not None else ()),
+                *(self.tools.routes(self._reader) if self.tools is not None else ()),
+                *(self.packs.routes(self._reader) if self.packs is not None else ()),
             ],
             exception_handlers={
                 TrinityError: http.on_trinity_error,
@@ -206,9 +219,9 @@ class Api:
 
 
 def _interface(request: Request) -> str:
-    by_client = request.headers.get("user-agent", "").startswith(THIN_CLIENT)
-    # Our client knows the Unix socket alone: over TCP, whoever says that it is this one is another program.
-    return "cli" if by_client and request.state.peer != BY_TOKEN else "http"
+    program = request.headers.get("user-agent", "").partition("/")[0]
+    # Our programs know the Unix socket alone: over TCP, whoever says that it is one of them is another program.
+    return _PROGRAMS.get(program, "http") if request.state.peer != BY_TOKEN else "http"
 
 
 def _id(request: Request) -> str:

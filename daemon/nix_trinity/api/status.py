@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,13 @@ from nix_trinity.answering.health import EngineHealth
 from nix_trinity.answering.role_models import RoleModels
 from nix_trinity.api import status_messages
 from nix_trinity.knowledge.store import KnowledgeStore
+from nix_trinity.role_engines import EnginePlace
 
 if TYPE_CHECKING:
     # Loaded when the first question comes; status must not wait for it.
     from nix_trinity.answering.assembly import Assembly
     from nix_trinity.answering.retriever.embedding import Embedder
+    from nix_trinity.knowledge.corpus.corpus import CorpusStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Facts:
     nixos_release: str | None
     tier: str
     ram_gib: float
-    engine_url: str | None
+    engines: tuple[EnginePlace, ...]
     """None: there is to be no engine."""
 
 
@@ -45,6 +48,7 @@ async def status_reply(
 ) -> status_messages.StatusReply:
     """The status as of now."""
     log = await store.status()
+    engines = _engines(facts.engines, health, models.reloads)
     return status_messages.StatusReply(
         version=__version__,
         pid=os.getpid(),
@@ -54,15 +58,9 @@ async def status_reply(
         nixos_release=facts.nixos_release,
         tier=facts.tier,
         ram_gib=facts.ram_gib,
-        engine=status_messages.EngineStatus(
-            kind="ollama" if facts.engine_url is not None else "off",
-            url=facts.engine_url or "",
-            reachable=health.reachable,
-            version=health.version,
-            error=str(health.error).replace("\n", " ") if health.error else None,
-            reloads=models.reloads,
-        ),
-        roles=tuple(_role(models, role) for role in models.specs) if facts.engine_url is not None else (),
+        engine=engines[0],
+        engines=engines,
+        roles=tuple(_role(models, role) for role in models.specs) if facts.engines else (),
         queue=status_messages.QueueStatus(
             admission.running, admission.waiting, admission.max_running, admission.max_waiting
         ),
@@ -72,6 +70,29 @@ async def status_reply(
     )
 
 
+def _engines(
+    places: Sequence[EnginePlace], health: EngineHealth, reloads: int
+) -> tuple[status_messages.EngineStatus, ...]:
+    if not places:
+        return (status_messages.EngineStatus("off", "", None, None, None, reloads),)
+    told: list[status_messages.EngineStatus] = []
+    for place in places:
+        state = health.engines.get(place.url)
+        error = state.error if state is not None else None
+        told.append(
+            status_messages.EngineStatus(
+                kind=place.kind,
+                url=place.url,
+                reachable=state.reachable if state is not None else None,
+                version=state.version if state is not None else None,
+                error=str(error).replace("\n", " ") if error else None,
+                reloads=reloads,
+                roles=place.roles,
+            )
+        )
+    return tuple(told)
+
+
 async def _corpus(assembly: Assembly | None) -> status_messages.CorpusStatus:
     found = await assembly.corpus.status() if assembly is not None else None
     vectors = _vectors(assembly.embedder) if assembly is not None else None
@@ -79,7 +100,14 @@ async def _corpus(assembly: Assembly | None) -> status_messages.CorpusStatus:
         return status_messages.CorpusStatus("indexing", None, 0, 0, 0, vectors, ())
     state = "ready" if found.options else "missing"
     return status_messages.CorpusStatus(
-        state, found.release, found.options, found.notes, found.manual_passages, vectors, found.problems
+        state, found.release, found.options, found.notes, found.manual_passages, vectors, found.problems, _packs(found)
+    )
+
+
+def _packs(found: CorpusStatus) -> tuple[status_messages.PackStatus, ...]:
+    return tuple(
+        status_messages.PackStatus(one.pack.name, one.pack.revision, one.pack.licence, one.notes, one.exchanges)
+        for one in found.packs
     )
 
 

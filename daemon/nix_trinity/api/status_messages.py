@@ -8,7 +8,8 @@ import msgspec
 class EngineStatus(msgspec.Struct, frozen=True):
     """The engine as the last probe found it; ``reachable`` is null before the first one.
 
-    ``kind`` is ollama, or off where there is to be none: then there are no roles' models either.
+    ``kind`` is ollama, openai (a server with OpenAI's API), or off where there is to be none: then there are no roles'
+    models either.
     """
 
     kind: str
@@ -17,7 +18,9 @@ class EngineStatus(msgspec.Struct, frozen=True):
     version: str | None
     error: str | None
     reloads: int
-    """How often a model had to be loaded again for a role that had answered before."""
+    """How often a model had to be loaded again for a role that had answered before; of all engines."""
+    roles: tuple[str, ...] = ()
+    """The roles whose models are there."""
 
 
 class RoleStatus(msgspec.Struct, frozen=True):
@@ -60,6 +63,17 @@ class VectorsStatus(msgspec.Struct, frozen=True):
     problem: str | None
 
 
+class PackStatus(msgspec.Struct, frozen=True):
+    """A knowledge pack that is indexed, and how much of it is."""
+
+    name: str
+    revision: str
+    """Empty where none is known."""
+    licence: str
+    notes: int
+    exchanges: int
+
+
 class CorpusStatus(msgspec.Struct, frozen=True):
     """What answers are grounded in; ``state`` is indexing, ready or missing (no options)."""
 
@@ -71,6 +85,7 @@ class CorpusStatus(msgspec.Struct, frozen=True):
     vectors: VectorsStatus | None
     """Null when no embedding model is configured."""
     problems: tuple[str, ...]
+    packs: tuple[PackStatus, ...] = ()
 
 
 class LearningStatus(msgspec.Struct, frozen=True):
@@ -96,6 +111,8 @@ class StatusReply(msgspec.Struct, frozen=True):
     tier: str
     ram_gib: float
     engine: EngineStatus
+    """The first of ``engines``."""
+    engines: tuple[EngineStatus, ...]
     roles: tuple[RoleStatus, ...]
     queue: QueueStatus
     logging: LoggingStatus

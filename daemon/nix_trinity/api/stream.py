@@ -1,4 +1,4 @@
-"""The reply to a question: a stream of NDJSON events, or one JSON object at the end.
+"""The reply to a question: a stream of events, or one JSON object at the end; in our own form, or in another API's.
 
 A client that goes away is noticed whatever the model is doing, also before its first word.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Protocol
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nix_trinity.answering.question import Ended, Event, Started, Text
@@ -25,12 +27,60 @@ class _ClientGoneError(Exception):
     """Nobody is there any more to read the answer."""
 
 
+class Form(Protocol):
+    """How a reply is written."""
+
+    media_type: str
+    """Of a stream."""
+
+    def of_event(self, event: Event) -> bytes:
+        """An event as the stream has it."""
+        ...
+
+    def of_error(self, error: TrinityError) -> bytes:
+        """What ends a stream that has begun and cannot go on."""
+        ...
+
+    def whole(self, started: Started, answer: str, ended: Ended) -> Response:
+        """The reply in one piece."""
+        ...
+
+    def refusal(self, error: TrinityError) -> Response:
+        """The reply where an error comes before anything else."""
+        ...
+
+
+class OwnForm:
+    """The protocol's own: NDJSON, an event a line."""
+
+    media_type = "application/x-ndjson"
+
+    def of_event(self, event: Event) -> bytes:
+        """See :class:`Form`."""
+        return msgspec.json.encode(event) + b"\n"
+
+    def of_error(self, error: TrinityError) -> bytes:
+        """See :class:`Form`."""
+        return msgspec.json.encode(ErrorEvent(detail(error))) + b"\n"
+
+    def whole(self, started: Started, answer: str, ended: Ended) -> Response:
+        """See :class:`Form`."""
+        fields = {**msgspec.structs.asdict(started), **msgspec.structs.asdict(ended)}
+        fields["notices"] = (*started.notices, *ended.notices)
+        return json_response(Answer(answer=answer, **fields))
+
+    def refusal(self, error: TrinityError) -> Response:
+        """See :class:`Form`."""
+        return error_response(error)
+
+
 class AnswerReply:
     """An ASGI response that follows one running question and ends it when its reader goes away."""
 
-    def __init__(self, running: RunningQuestion, *, stream: bool) -> None:
+    def __init__(self, running: RunningQuestion, *, stream: bool, form: Form | None = None) -> None:
         self._running = running
         self._stream = stream
+        self._form = form or OwnForm()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -52,15 +102,15 @@ class AnswerReply:
         try:
             async for event in self._events(gone):
                 if not started:
-                    await _send_head(send)
+                    await _send_head(send, self._form.media_type)
                     started = True
-                await _send_line(send, event)
+                await _send_block(send, self._form.of_event(event))
         except TrinityError as error:
             # An error that comes before anything else is a plain HTTP error.
             if not started:
-                await error_response(error)(scope, receive, send)
+                await self._form.refusal(error)(scope, receive, send)
                 return
-            await _send_line(send, ErrorEvent(detail(error)))
+            await _send_block(send, self._form.of_error(error))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_whole(self, gone: asyncio.Task[None], scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,12 +126,10 @@ class AnswerReply:
                 elif isinstance(event, Ended):
                     ended = event
         except TrinityError as error:
-            await error_response(error)(scope, receive, send)
+            await self._form.refusal(error)(scope, receive, send)
             return
         if started is not None and ended is not None:
-            fields = {**msgspec.structs.asdict(started), **msgspec.structs.asdict(ended)}
-            fields["notices"] = (*started.notices, *ended.notices)
-            await json_response(Answer(answer="".join(pieces), **fields))(scope, receive, send)
+            await self._form.whole(started, "".join(pieces), ended)(scope, receive, send)
 
     async def _events(self, gone: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
         events = self._running.events()
@@ -102,12 +150,11 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _send_head(send: Send) -> None:
-    headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+async def _send_head(send: Send, media_type: str) -> None:
+    headers = [(b"content-type", media_type.encode()), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
-async def _send_line(send: Send, event: msgspec.Struct) -> None:
-    body = msgspec.json.encode(event) + b"\n"
+async def _send_block(send: Send, body: bytes) -> None:
     async with asyncio.timeout(_STALLED_SECONDS):
         await send({"type": "http.response.body", "body": body, "more_body": True})

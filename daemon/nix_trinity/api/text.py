@@ -8,31 +8,31 @@ import msgspec
 
 from nix_trinity.answering.question import Source
 from nix_trinity.api.messages import ExchangeReply, OptionsReply
-from nix_trinity.api.status_messages import CorpusStatus, LearningStatus, StatusReply
+from nix_trinity.api.status_messages import CorpusStatus, EngineStatus, LearningStatus, StatusReply
 from nix_trinity.knowledge.exchanges import Exchange
+from nix_trinity.knowledge.packs import Pack
 
 _QUESTION_SHOWN = 70
 
 
 def status_text(status: StatusReply) -> str:
     """What ``nix-trinity status`` shows."""
-    engine = status.engine
-    reach = {True: f"answers, version {engine.version}", False: "does not answer", None: "not asked yet"}
     log = status.logging
     kept = f", {log.exchanges} exchanges, {_size(log.size_bytes)}" if log.exchanges is not None else ""
     lines = [
         f"nix-trinityd {status.version}, process {status.pid}, up {_span(status.uptime_seconds)}"
         + (f", exits after {_span(status.idle_timeout_seconds)} idle" if status.activated else ""),
         f"NixOS      {status.nixos_release or 'not on this machine'}",
-        "engine     off: the search alone answers"
-        if engine.kind == "off"
-        else f"engine     {engine.kind} at {engine.url}: {reach[engine.reachable]}"
-        + (f", {engine.reloads} times a model had to be loaded again" if engine.reloads else ""),
+        *(_engine(engine, alone=len(status.engines) == 1) for engine in status.engines),
         f"tier       {status.tier} ({status.ram_gib:.1f} GiB of memory)",
         f"questions  {status.queue.running} of {status.queue.max_running} running, "
         f"{status.queue.waiting} of {status.queue.max_waiting} waiting",
         f"logging    {log.state}{f' ({log.reason})' if log.reason else ''}: {log.path}{kept}",
         f"options    {_corpus(status.corpus)}",
+        *(
+            f"pack       {Pack(one.name, one.revision, one.licence).label}: {one.notes} notes, {one.exchanges} exchanges"
+            for one in status.corpus.packs
+        ),
         *(
             f"{role.role:<10} {role.model} on {role.base}, {role.num_ctx} tokens: {role.state}"
             + (f" {role.version}" if role.version else "")
@@ -41,9 +41,24 @@ def status_text(status: StatusReply) -> str:
         *_builds(status.learning),
     ]
     vectors = status.corpus.vectors.problem if status.corpus.vectors else None
-    problems = (engine.error, *status.corpus.problems, vectors, *(role.hint for role in status.roles))
+    problems = (
+        *(engine.error for engine in status.engines),
+        *status.corpus.problems,
+        vectors,
+        *(role.hint for role in status.roles),
+    )
     hints = dict.fromkeys(problem for problem in problems if problem)
     return "\n".join([*lines, *(f"! {hint}" for hint in hints)]) + "\n"
+
+
+def _engine(engine: EngineStatus, *, alone: bool) -> str:
+    if engine.kind == "off":
+        return "engine     off: the search alone answers"
+    version = f", version {engine.version}" if engine.version else ""
+    reach = {True: f"answers{version}", False: "does not answer", None: "not asked yet"}[engine.reachable]
+    for_whom = "" if alone else f" for {', '.join(engine.roles) or 'no role'}"
+    reloads = f", {engine.reloads} times a model had to be loaded again" if engine.reloads else ""
+    return f"engine     {engine.kind} at {engine.url}{for_whom}: {reach}{reloads}"
 
 
 def _builds(learning: LearningStatus | None) -> list[str]:

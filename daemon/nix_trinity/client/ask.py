@@ -23,14 +23,21 @@ USAGE = """usage: ask-nix-guru [options] WORDS...
   -c, --continue   go on with your last session;  --session NAME  with a named one
   --fresh          ask the model, also where a confirmed answer is known
   --no-log         keep nothing of this exchange
+  --explain-error  pass on what is piped in, and explain the error in it if there is one; or, with -- COMMAND...,
+                   run the command, explain it when it fails, and exit with its code;  --offer  ask before that
   --json           one JSON object at the end, also for errors
-  --               what follows are words, even if they begin with -
+  --               what follows are words, even if they begin with - (after --explain-error: a command)
   --help, --version
 What is piped in is what the question is about: journalctl -b -p err | ask-nix-guru why
+A rebuild and its error: ask-nix-guru --explain-error -- sudo nixos-rebuild switch
 Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing, 130 Ctrl-C
 With 6 and 7 the answer comes from the search alone, where there are options to search.
 """
 QUESTION_ABOUT_INPUT = "What does this say, and what should I do?"
+FLAGS = (
+    "--json", "--fresh", "--no-log", "--continue", "-c", "--explain-error", "--offer", "--help", "-h", "--version",
+)  # fmt: skip
+VALUES = ("--role", "--level", "--session")
 _SOURCES_SHOWN = 4
 _LEVELS = ("beginner", "intermediate", "expert")
 # The role that is no role: so that one question can be left to the router though NIX_TRINITY_ROLE is set.
@@ -57,11 +64,10 @@ def ask(given: list[str]) -> int:
 
 
 def _ask(given: list[str]) -> int:
-    options, words = read_arguments(
-        given,
-        flags=("--json", "--fresh", "--no-log", "--continue", "-c", "--help", "-h", "--version"),
-        values=("--role", "--level", "--session"),
-    )
+    own = given[: given.index("--")] if "--" in given else given
+    explains = "--explain-error" in own
+    # To --explain-error, what follows -- is no words but a command.
+    options, words = read_arguments(own if explains else given, flags=FLAGS, values=VALUES)
     if "--help" in options or "-h" in options:
         sys.stdout.write(USAGE)
         return 0
@@ -70,19 +76,30 @@ def _ask(given: list[str]) -> int:
 
         sys.stdout.write(f"ask-nix-guru {__version__}\n")
         return 0
-    level = _one_of("level", _LEVELS, "--level", "USER_LEVEL", options)
-    role = _one_of("role", _ROLES, "--role", "NIX_TRINITY_ROLE", options, "unknown_role")
+    if explains:
+        from nix_trinity.client.explain import explain
+
+        return explain(options, words, given[len(own) + 1 :] if len(own) < len(given) else None)
+    if "--offer" in options:
+        raise Refusal(2, "--offer goes with --explain-error alone.", "See: ask-nix-guru --help")
+    message = message_of(options)
     if words and not " ".join(words).strip():
         raise Refusal(2, "The question is empty.", "Ask in words: ask-nix-guru how do I enable SSH", "question_empty")
     attachment = piped_text()
     if not words and not attachment.strip():
         sys.stderr.write(USAGE)
         return 2
-    import json
+    return send({**message, "question": " ".join(words).strip() or QUESTION_ABOUT_INPUT, "attachment": attachment})
 
+
+def message_of(options: dict[str, str]) -> dict[str, Any]:
+    """What is sent along with a question, as the options and the environment say.
+
+    :raises Refusal: there is no such role or level.
+    """
+    level = _one_of("level", _LEVELS, "--level", "USER_LEVEL", options)
+    role = _one_of("role", _ROLES, "--role", "NIX_TRINITY_ROLE", options, "unknown_role")
     message = {
-        "question": " ".join(words).strip() or QUESTION_ABOUT_INPUT,
-        "attachment": attachment,
         "role": None if role == _CHOSEN_BY_ROUTER else role,
         "level": level,
         "session": options.get("--session"),
@@ -93,9 +110,19 @@ def _ask(given: list[str]) -> int:
     }
     if "--fresh" in options:
         message["fresh"] = True
+    return message
+
+
+def send(message: dict[str, Any]) -> int:
+    """Ask, show the answer as it comes, and return the exit code.
+
+    :raises Refusal: what went wrong.
+    """
+    import json
+
     reply = request("POST", "/v1/ask", body=json.dumps(message, ensure_ascii=False).encode())
     try:
-        if "--json" in options:
+        if not message["stream"]:
             body = checked(reply).body()
             answer = decoded(body)
             sys.stdout.write(body.decode("utf-8", "replace").rstrip("\n") + "\n")

@@ -14,6 +14,11 @@ USAGE = """usage: nix-trinity COMMAND
 Asking
   ask WORDS...           ask a question (also: ask-nix-guru)
   options WORDS... [--json]  search the options of this NixOS, without a model
+  option NAME [--json]   one option whole: type, default, example, description
+  changes [--since RELEASE] [--under NAME] [--json]
+                         options that came, went and were renamed with the last upgrade
+  check FILE|-... [--json]  check Nix code, or a text with code blocks; exits with 1 if something is wrong
+  mcp                    serve all this to other programs (Model Context Protocol, on standard input and output)
   history [--limit N] [--session NAME] [--json]
   show [ID] [--json]     one exchange whole
   status [--json]        the daemon, its engine and models, and whether exchanges are kept
@@ -39,14 +44,18 @@ Keeping
   import FILE|FOLDER [--good-from SCORE] [--json]
                          JSON lines, question|answer lines, or a folder with questions/ answers/ meta/
   backup FILE            copy the database (operators)
+  pack DIR [--name N] [--licence L] [--description T] [--all] [--json]
+                         accepted exchanges as a knowledge pack, or everybody's (operators)
+  pack check DIR [--json]  whether a pack is fit to be used: form, options, secrets
 Exit codes: 0 done, 1 failed, 2 usage, 3 no daemon, 4 not allowed, 5 busy, 6 no engine, 7 model missing,
   75 a build was put off (battery, memory, Nix building): try again later, 130 Ctrl-C
 """
+_FACTS = ("option", "changes", "check")
 _PLAIN = ("good", "bad", "correct", "history", "options", "show", "status", "forget", "backup")
 _LEARNING = (
     "build", "builds", "versions", "diff", "rollback", "prune", "review", "stats", "report", "export", "import", "consent",
 )  # fmt: skip
-COMMANDS = ("ask", *_PLAIN, *_LEARNING)
+COMMANDS = ("ask", "mcp", "pack", *_FACTS, *_PLAIN, *_LEARNING)
 
 
 def main() -> None:
@@ -138,6 +147,19 @@ def _do(command: str, rest: list[str]) -> int:
         from nix_trinity.client import commands
 
         code = getattr(commands, command)(rest)
+    elif command in _FACTS:
+        from nix_trinity.client import facts
+
+        code = getattr(facts, command)(rest)
+    elif command == "pack":
+        from nix_trinity.client import packs
+
+        code = packs.pack(rest)
+    elif command == "mcp":
+        import importlib
+
+        # A room of its own, with a library of its own: nothing else of the client may need it.
+        code = importlib.import_module("nix_trinity.mcp_server.start").serve(rest)
     else:
         from nix_trinity.client import learning
 

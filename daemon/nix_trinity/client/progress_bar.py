@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from nix_trinity.client.report import harmless
-from nix_trinity.client.wire import cut_short, stranger
+from nix_trinity.client.report import harmless, tell
+from nix_trinity.client.wire import CUT_SHORT, Refusal, stranger
 
 TYPE_CHECKING = False  # typing itself takes 4 ms to import
 if TYPE_CHECKING:
@@ -28,12 +28,14 @@ _ENDS = {
 
 
 def follow(events: Iterator[dict[str, Any]], out: TextIO, *, as_json: bool = False) -> int:
-    """Show the events of a build; the exit code is 1 when it failed, or a role in it, and 75 when it was put off.
+    """Show the events of a build; the exit code is 1 when it failed, or a role in it.
 
-    :raises Refusal: the build ended with an error, or the stream broke off.
+    It is 75, which has systemd try again, when the build was put off, or the daemon was stopped in the middle of it.
+
+    :raises Refusal: the build ended with an error, or the stream broke off before it began.
     """
     screen = _Bar(out) if out.isatty() and not as_json else _Lines(out)
-    failed = False
+    failed = begun = False
     try:
         for event in events:
             if as_json:
@@ -43,14 +45,21 @@ def follow(events: Iterator[dict[str, Any]], out: TextIO, *, as_json: bool = Fal
                 out.flush()
             else:
                 _show(event, screen)
+            begun = begun or event.get("event") == "build_started"
             failed = failed or "failed" in (event.get("result"), event.get("state"))
             if event.get("event") == "build_ended":
                 return 1 if failed else _TRY_AGAIN if event.get("state") == "put_off" else 0
     except (KeyError, TypeError, ValueError):
         raise stranger() from None
+    except Refusal as refusal:
+        if not (begun and refusal.code == CUT_SHORT):
+            raise
     finally:
         screen.clear()
-    raise cut_short()
+    tell(
+        "error: The daemon was stopped in the middle of the build.\n  It begins anew when it is tried again: nix-trinity build"
+    )
+    return _TRY_AGAIN
 
 
 def _show(event: dict[str, Any], screen: _Lines) -> None:

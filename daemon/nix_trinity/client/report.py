@@ -26,6 +26,7 @@ _EXIT_CODES = {
     "engine_busy": 5,
     "engine_unreachable": 6,
     "engine_off": 6,
+    "engine_unauthorized": 6,
     "engine_timeout": 6,
     "model_missing": 7,
 }

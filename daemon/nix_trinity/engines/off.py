@@ -20,7 +20,17 @@ def engine_off(consequence: str = "") -> EngineOffError:
 class OffEngine:
     """See :class:`~nix_trinity.engines.protocol.Engine`. Every request raises EngineOffError."""
 
+    kind = "off"
     url = ""
+    label = "no engine"
+
+    def of(self, model: str) -> OffEngine:  # noqa: ARG002 (the protocol's)
+        """See Engine."""
+        return self
+
+    def remedy(self, model: str) -> str:  # noqa: ARG002 (the protocol's)
+        """See Engine."""
+        return engine_off().hint
 
     async def version(self) -> str:
         """See Engine."""

@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import httpx
 import ollama
 
+from nix_trinity.engines.deadlines import Deadlines
 from nix_trinity.engines.ollama_details import as_modelfile, details
 from nix_trinity.engines.ollama_faults import read_refusal, translate
 from nix_trinity.engines.protocol import (
@@ -32,19 +32,10 @@ _STRUCTURED_CREATE = (0, 5, 5)
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """How long each kind of wait may take, in seconds."""
-
-    connect: float = 5.0
-    first_token: float = 300.0
-    token_gap: float = 60.0
-    short_call: float = 10.0
-    create: float = 600.0
-
-
 class OllamaEngine:
     """The engine protocol on an Ollama server. ``transport`` is the seam for faults no real server shows."""
+
+    kind = "ollama"
 
     def __init__(
         self,
@@ -55,6 +46,7 @@ class OllamaEngine:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url
+        self.label = f"Ollama at {url}"
         self._keep_alive = _keep_alive(keep_alive)
         self._deadlines = deadlines or Deadlines()
         self._client = ollama.AsyncClient(
@@ -66,6 +58,14 @@ class OllamaEngine:
             follow_redirects=False,
             transport=transport,
         )
+
+    def of(self, model: str) -> OllamaEngine:  # noqa: ARG002 (the protocol's)
+        """See :class:`~nix_trinity.engines.protocol.Engine`."""
+        return self
+
+    def remedy(self, model: str) -> str:
+        """See :class:`~nix_trinity.engines.protocol.Engine`."""
+        return f'Get it with: ollama pull {model}. On NixOS: services.ollama.loadModels = [ "{model}" ];'
 
     async def version(self) -> str:
         """See :class:`~nix_trinity.engines.protocol.Engine`."""

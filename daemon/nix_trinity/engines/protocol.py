@@ -99,7 +99,19 @@ class CreateRequest:
 class Engine(Protocol):
     """A server that runs models."""
 
+    kind: str
+    """``ollama``, ``openai``, ``off``; ``several`` for one that stands in front of others."""
     url: str
+    label: str
+    """What it is called in a sentence, with its address; equal for two exactly when they are one server."""
+
+    def of(self, model: str) -> Engine:
+        """The one engine that has this model, or would have it: itself, unless it stands in front of others."""
+        ...
+
+    def remedy(self, model: str) -> str:
+        """What a person does to have this model there: a whole clause without its full stop, or with one and more."""
+        ...
 
     async def version(self) -> str:
         """The server's version; loads nothing."""

@@ -182,6 +182,22 @@ def feedback_on(connection: apsw.Connection, exchange_id: str) -> list[Feedback]
     return [msgspec.convert(dict(zip(_FEEDBACK_COLUMNS, row, strict=True)), Feedback, strict=False) for row in rows]
 
 
+def was_refused(connection: apsw.Connection, uid: int, source: str) -> bool:
+    """Whether the newest word on an answer that was this source of a pack is bad, and this person's or an operator's.
+
+    A model's answer, which was only given the source, says nothing of it.
+    """
+    named = f'"name":{msgspec.json.encode(source).decode()}'
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM feedback f CROSS JOIN exchanges e ON e.id = f.exchange_id"
+            " WHERE f.verdict = 'bad' AND e.model IS NULL AND (f.uid = ? OR f.by_operator) AND instr(e.sources, ?)"
+            " AND f.id = (SELECT max(id) FROM feedback WHERE exchange_id = e.id))",
+            (uid, named),
+        ).get
+    )
+
+
 def existing(connection: apsw.Connection, ids: Sequence[str]) -> set[str]:
     """Those of the ids that are exchanges'."""
     found = connection.execute(

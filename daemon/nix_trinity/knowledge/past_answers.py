@@ -14,6 +14,7 @@ from typing import Any
 import apsw
 
 from nix_trinity.knowledge.corpus.words import stems, unique
+from nix_trinity.knowledge.packs import Pack
 
 # A stem that more of a reader's past questions have tells little, so only the newest of them are looked at: the time
 # of a search does not grow with what is kept.
@@ -52,6 +53,10 @@ class Past:
     """When the word that counts was said, in Unix milliseconds."""
     by_operator: bool = False
     """Whether an operator accepted it, so that it is for everybody."""
+    pack: Pack | None = None
+    """The pack that it is of; None for what was asked here. Then ``id`` is its key there."""
+    reviewed: str | None = None
+    """Of a pack's: the month in which it was accepted, as YYYY-MM."""
 
 
 def refresh(connection: apsw.Connection, exchange_id: str) -> None:

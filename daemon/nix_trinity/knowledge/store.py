@@ -121,6 +121,16 @@ class KnowledgeStore:
         except StorageError:
             return []
 
+    async def was_refused(self, uid: int, source: str) -> bool:
+        """Whether an answer with this source of a pack was called bad, and that by this person or an operator.
+
+        The newest word of each counts. False when nothing can be read.
+        """
+        try:
+            return await self._database.run(lambda connection: rows.was_refused(connection, uid, source))
+        except StorageError:
+            return False
+
     async def judge(self, reader: Reader, prefix: str, feedback: Feedback) -> Exchange:
         """Keep what a person thinks of an exchange, and return that exchange.
 

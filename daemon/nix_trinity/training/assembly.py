@@ -19,6 +19,7 @@ from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.database import Database
 from nix_trinity.knowledge.learning import Build
 from nix_trinity.knowledge.learning_store import LearningStore
+from nix_trinity.role_engines import engine_places
 from nix_trinity.roles import RoleSpec
 from nix_trinity.training.analysis import Analysis
 from nix_trinity.training.building import Builder
@@ -148,7 +149,7 @@ def assemble(
             await reports.write(f"{last_month:%Y-%m}")
         return results
 
-    refusal = None if config.ollama.enabled else partial(engine_off, ", so there is nothing to build versions with")
+    refusal = None if engine_places(config) else partial(engine_off, ", so there is nothing to build versions with")
     runs = BuildRuns(store, work, holding=host.holding, now_ms=_now_ms, refusal=refusal)
 
     async def analyse() -> None:

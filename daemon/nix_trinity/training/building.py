@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
+from nix_trinity.atomic_files import off_loop
 from nix_trinity.engines.protocol import CreateRequest, Engine, EngineLock, EngineSource, InstalledModel
 from nix_trinity.errors import EngineError, ModelMissingError, StorageError, TrinityError
 from nix_trinity.knowledge.learning import BuildKind
 from nix_trinity.roles import RoleSpec
 from nix_trinity.tokens import TOKENS_A_MESSAGE, most_tokens
-from nix_trinity.training.atomic_files import off_loop
 from nix_trinity.training.recipe import Recipe, find_model, recipe_for
 from nix_trinity.training.smoke import smoke
 from nix_trinity.training.version import Learned, Manifest, version_name
@@ -53,7 +53,7 @@ class Builder:
         deployed = await off_loop(lambda: self._versions.deployed(spec.role))
         if deployed is None:
             return False
-        engine = await self._engine()
+        engine = (await self._engine()).of(spec.model)
         installed = await engine.list_models()
         if find_model(installed, deployed.name) is None:
             return False
@@ -74,7 +74,7 @@ class Builder:
         ]
         if not rejected:
             return None
-        engine = await self._engine()
+        engine = (await self._engine()).of(spec.model)
         content = (await self._recipe(engine, await engine.list_models(), spec, learned)).content
         return next((one for one in rejected if one.content == content), None)
 
@@ -100,7 +100,8 @@ class Builder:
         :raises EngineError: the engine cannot make it (its own words), made something else (``model_differs``), or
             the model does not answer (``smoke_failed``).
         """
-        engine = await self._engine()
+        engines = await self._engine()
+        engine = engines.of(spec.model)
         async with self._lock:
             installed = await engine.list_models()
             recipe = await self._recipe(engine, installed, spec, learned)
@@ -130,7 +131,7 @@ class Builder:
             # Before the model: a crash leaves a manifest without a model, and never a model that nobody knows.
             await off_loop(lambda: self._versions.put(manifest, text))
             try:
-                await _create(engine, recipe.request(manifest.name, manifest.parent))
+                await _create(engines, recipe.request(manifest.name, manifest.parent))
                 made = await _checked(engine, manifest.name, recipe)
             except (Exception, asyncio.CancelledError) as error:
                 await self._discard(manifest.name, _reason(error))
@@ -204,7 +205,7 @@ async def _checked(engine: Engine, name: str, recipe: Recipe) -> InstalledModel:
     made = find_model(await engine.list_models(), name)
     if made is None:
         raise EngineError(
-            f"Ollama at {engine.url} made {name} and then did not list it.",
+            f"{engine.label} made {name} and then did not list it.",
             "Another program may be removing models (services.ollama.syncModels must be false).",
         )
     shown = await engine.show(name)
@@ -219,7 +220,7 @@ async def _checked(engine: Engine, name: str, recipe: Recipe) -> InstalledModel:
     ]
     if wrong:
         raise EngineError(
-            f"Ollama at {engine.url} made {name} with other {' and '.join(wrong)} than it was told.",
+            f"{engine.label} made {name} with other {' and '.join(wrong)} than it was told.",
             "Another program may be making models under this name, or this Ollama is too new or too old: ollama --version",
             code="model_differs",
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from nix_trinity.atomic_files import Files, off_loop
 from nix_trinity.catalogue import ROLES
 from nix_trinity.engines.protocol import Engine, EngineLock, EngineSource
 from nix_trinity.errors import (
@@ -21,7 +22,6 @@ from nix_trinity.errors import (
     NotFoundError,
     RequestError,
 )
-from nix_trinity.training.atomic_files import Files, off_loop
 from nix_trinity.training.journal import Intent, Journal
 from nix_trinity.training.recipe import find_model
 from nix_trinity.training.smoke import smoke
@@ -65,10 +65,10 @@ class Deployment:
             if pending is not None:
                 await self._resume(engine, pending)
             version = await off_loop(lambda: self._versions.get(name))
-            installed = await engine.list_models()
+            installed = await engine.of(version.name).list_models()
             model = find_model(installed, version.name)
             if model is None:
-                raise self._removed(version)
+                raise self._removed(version, engine.of(version.name))
             answering = find_model(installed, deployed_name(version.role))
             if version.state == "deployed" and answering is not None and answering.digest == model.digest:
                 return version
@@ -162,9 +162,9 @@ class Deployment:
 
     async def _resume(self, engine: Engine, intent: Intent) -> str:
         version = await off_loop(lambda: self._versions.find(intent.to))
-        there = find_model(await engine.list_models(), intent.to) is not None
+        there = find_model(await engine.of(intent.to).list_models(), intent.to) is not None
         if version is None or not there:
-            return await self._undo(engine, intent, f"{intent.to} is gone from Ollama", gone=True)
+            return await self._undo(engine, intent, f"{intent.to} is gone from {engine.of(intent.to).label}", gone=True)
         try:
             await self._switch(engine, intent, version)
         except EngineError as error:
@@ -189,7 +189,7 @@ class Deployment:
             except EngineBusyError as error:
                 # It answered when it was built and evaluated, and the copy is the same.
                 _log.warning("greeting_put_off", model=name, error=error.message)
-            model = find_model(await engine.list_models(), version.name)
+            model = find_model(await engine.of(version.name).list_models(), version.name)
         except EngineUnreachableError:
             # It says nothing of the model: recover() goes on when the engine is there again.
             raise
@@ -229,7 +229,7 @@ class Deployment:
     async def _undo(self, engine: Engine, intent: Intent, reason: str, *, gone: bool) -> str:
         """Put the old version back. Raises EngineError when the engine cannot; then the journal stays."""
         name = deployed_name(intent.role)
-        installed = await engine.list_models()
+        installed = await engine.of(name).list_models()
         old = find_model(installed, intent.replaces) if intent.replaces is not None else None
         if old is not None:
             await engine.copy(old.name, name)
@@ -261,21 +261,25 @@ class Deployment:
             )
         self._journal.remove()
 
-    def _removed(self, version: Manifest) -> RequestError:
-        path = self._versions.modelfile_path(version.name)
+    def _removed(self, version: Manifest, engine: Engine) -> RequestError:
+        if engine.kind == "ollama":
+            path = self._versions.modelfile_path(version.name)
+            what, remedy = "in Ollama", f"Build it again first: sudo ollama create {version.name} -f {path}"
+        else:
+            what, remedy = "there", f"Choose another one: nix-trinity versions {version.role}"
         return RequestError(
-            f"The model of {version.name} is not in Ollama any more: it was pruned or removed.",
-            f"Build it again first: sudo ollama create {version.name} -f {path}",
+            f"The model of {version.name} is not {what} any more: it was pruned or removed.",
+            remedy,
             code="version_removed",
         )
 
 
 async def _check_copy(engine: Engine, source: str, copy: str) -> None:
-    installed = await engine.list_models()
+    installed = await engine.of(copy).list_models()
     wanted, found = find_model(installed, source), find_model(installed, copy)
     if wanted is None or found is None or wanted.digest != found.digest:
         raise EngineError(
-            f"Ollama at {engine.url} copied {source} to {copy}, and the two are not the same.",
+            f"{engine.of(copy).label} copied {source} to {copy}, and the two are not the same.",
             "Another program may be changing models (services.ollama.syncModels must be false).",
             code="copy_differs",
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from nix_trinity.atomic_files import DiskFiles, Files
 from nix_trinity.errors import StorageError
-from nix_trinity.training.atomic_files import DiskFiles, Files
 from nix_trinity.training.version import VersionState
 from nix_trinity.training.versions import to_toml
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
+from nix_trinity.atomic_files import off_loop
 from nix_trinity.config_sections import RetentionSection
 from nix_trinity.engines.protocol import Engine, EngineLock
 from nix_trinity.errors import ModelfileError, ModelMissingError, NotFoundError, StorageError
 from nix_trinity.modelfile.grammar import Modelfile
-from nix_trinity.training.atomic_files import off_loop
 from nix_trinity.training.learning import Pruned
 from nix_trinity.training.recipe import find_model
 from nix_trinity.training.retention import keep

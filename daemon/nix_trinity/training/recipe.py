@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nix_trinity.atomic_files import off_loop
 from nix_trinity.catalogue import same_model
 from nix_trinity.engines.protocol import (
     ChatMessage,
@@ -19,7 +20,6 @@ from nix_trinity.engines.protocol import (
 from nix_trinity.errors import EngineError, ModelMissingError
 from nix_trinity.modelfile.grammar import Modelfile
 from nix_trinity.roles import RoleSpec
-from nix_trinity.training.atomic_files import off_loop
 from nix_trinity.training.version import Learned, content_hash
 from nix_trinity.training.version_text import pair
 
@@ -129,7 +129,7 @@ async def recipe_for(
     :raises EngineError: the adapter cannot be read, or belongs to other weights.
     """
     if find_model(installed, spec.base) is None:
-        raise _missing(spec.base, f"on which the role {spec.role} is built", spec, installed, engine.url)
+        raise _missing(spec.base, f"on which the role {spec.role} is built", spec, installed, engine)
     base = await engine.show(spec.base)
     own = (*spec.modelfile.messages, *(message for one in learned for message in pair(one)))
     messages = tuple(ChatMessage(message.role, message.content) for message in own) or base.messages
@@ -152,7 +152,7 @@ async def _adapter(
             ) from error
     found = find_model(installed, adapter)
     if found is None:
-        raise _missing(adapter, f"which has the adapter of the role {spec.role}", spec, installed, engine.url)
+        raise _missing(adapter, f"which has the adapter of the role {spec.role}", spec, installed, engine)
     if (await engine.show(adapter)).weights != base.weights:
         raise EngineError(
             f"The model {adapter}, which has the adapter of the role {spec.role}, has other weights than "
@@ -176,11 +176,10 @@ def find_model(installed: Sequence[InstalledModel], name: str) -> InstalledModel
 
 
 def _missing(
-    name: str, what_for: str, spec: RoleSpec, installed: Sequence[InstalledModel], url: str
+    name: str, what_for: str, spec: RoleSpec, installed: Sequence[InstalledModel], engine: Engine
 ) -> ModelMissingError:
     names = ", ".join(sorted(model.name for model in installed)) or "none"
     return ModelMissingError(
-        f"The model {name!r}, {what_for}, is not installed in Ollama at {url}. Installed: {names}.",
-        f'Get it with: ollama pull {name}. On NixOS: services.ollama.loadModels = [ "{name}" ]; '
-        f"or choose another one with services.nixTrinity.roles.{spec.role}.model.",
+        f"The model {name!r}, {what_for}, is not installed in {engine.label}. Installed: {names}.",
+        f"{engine.remedy(name)} or choose another one with services.nixTrinity.roles.{spec.role}.model.",
     )

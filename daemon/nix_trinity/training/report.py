@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nix_trinity.atomic_files import DiskFiles, Files
 from nix_trinity.errors import RequestError
 from nix_trinity.knowledge.learning import Build
 from nix_trinity.knowledge.statistics import Row, Statistics
-from nix_trinity.training.atomic_files import DiskFiles, Files
 from nix_trinity.training.plots import draw_plots
 from nix_trinity.training.report_text import report_text
 from nix_trinity.training.version import Manifest

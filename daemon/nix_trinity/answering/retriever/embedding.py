@@ -152,13 +152,22 @@ class Embedder:
 
     async def _looked_up(self, question: str, limit: int) -> list[int]:
         try:
-            engine = await self._engine()
+            engine = (await self._engine()).of(self.model)
             text = self._question_frame + question[:_MOST_QUESTION_CHARACTERS]
             vector = (await self._embedded(engine, [text]))[0]
-            return await self._corpus.vectors(lambda table: table.nearest(vector, limit))
+            found, fits = await self._corpus.vectors(lambda table: (table.nearest(vector, limit), table.fits(vector)))
+            if not fits:
+                await self._begin_again(len(vector))
         except (ValueError, TrinityError) as error:
             _log.info("searched without vectors", error=str(error))
             return []
+        return found
+
+    async def _begin_again(self, dimensions: int) -> None:
+        """The server has another model under the name, whose vectors are of another length: make all of them anew."""
+        _log.warning("the embedding model changed", model=self.model, dimensions=dimensions)
+        await self._corpus.vectors(lambda table: table.empty())
+        self.progress, self._made_of = None, -1
 
     async def _build(self) -> None:
         """Give every text its vector.
@@ -168,7 +177,7 @@ class Embedder:
         # The index is ready after the daemon's first reply, before which the engine's library is not to be loaded.
         await self._corpus.vectors(lambda table: table.progress())
         await self._at_rest()
-        engine = await self._engine()
+        engine = (await self._engine()).of(self.model)
         digest = await self._digest(engine)
         await self._corpus.vectors(lambda table: table.use(self.model, f"{digest}|{self._text_frame}"))
         self._made_of = self._corpus.generation
@@ -232,7 +241,7 @@ class Embedder:
                 return model.digest
         raise ModelMissingError(
             f"The embedding model {self.model!r} is not there: options are searched by words alone.",
-            f'Get it with: ollama pull {self.model}. On NixOS: services.ollama.loadModels = [ "{self.model}" ];',
+            engine.remedy(self.model),
         )
 
     async def _at_rest(self) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.retriever.candidates import (
     Pool,
     add_by_name,
@@ -144,7 +145,7 @@ class Retriever:
             vocabulary=self.vocabulary,
             known=lambda stems: index.frequencies(stems),
             nearest=lambda word: index.nearest_words(word),
-            is_error=not attachment.strip() and bool(index.passages.notes_triggered(question)),
+            is_error=not attachment.strip() and bool(index.passages.notes_triggered(question, own=True)),
         )
         terms = weighed(query, index)
         asked_by = _asked_by(index, query, question)
@@ -156,7 +157,7 @@ class Retriever:
             pool.add(number, named=1.0)
         add_by_name(index, query, pool, self._old_names)
         for note, fit in notes:
-            vote(index, pool, note.options, note=fit)
+            vote(index, pool, _votes(index, note), note=fit)
         for passage in manual[:2]:
             vote(index, pool, passage.options, manual=1.0)
         for name, share in (past or {}).items():
@@ -208,7 +209,13 @@ class Retriever:
         for rank, note in enumerate(by_text):
             if note.score >= _LEAST_NOTE_SCORE:
                 found.setdefault(note.id, (note, min(note.score / 25, 0.9) / (1 + rank)))
-        return list(found.values())[:_MOST_NOTES]
+        usable = [pair for pair in found.values() if pair[0].pack is None or not looks_like_injection(pair[0].body)]
+        return usable[:_MOST_NOTES]
+
+
+def _votes(index: IndexReader, note: Found) -> Sequence[str]:
+    """The options that a note speaks for; a pack's note can only speak for those that the lists of this system have."""
+    return note.options if note.pack is None else [name for name in note.options if index.options_named(name)]
 
 
 def _encodable(text: str) -> str:

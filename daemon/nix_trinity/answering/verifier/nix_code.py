@@ -16,7 +16,7 @@ from nix_trinity.answering.verifier.nix_expression import Expression, expression
 from nix_trinity.knowledge.options import Path
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Language, Node, Parser
 
 _MOST_PROBLEMS: Final = 3
 _CLOSING: Final = {"}": "{", "]": "[", ")": "("}
@@ -79,13 +79,20 @@ def read_nix(code: str) -> NixCode:
     )
 
 
-@cache
 def _parser() -> Parser:
+    # A new one each time, which costs a microsecond: texts are checked in several threads.
+    from tree_sitter import Parser
+
+    return Parser(_language())
+
+
+@cache
+def _language() -> Language:
     # Imported here because most answers come before any code has to be read.
     import tree_sitter_nix
-    from tree_sitter import Language, Parser
+    from tree_sitter import Language
 
-    return Parser(Language(tree_sitter_nix.language()))
+    return Language(tree_sitter_nix.language())
 
 
 def _candidates(code: str) -> list[str]:

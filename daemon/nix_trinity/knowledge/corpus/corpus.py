@@ -14,21 +14,24 @@ import apsw
 import structlog
 
 from nix_trinity.errors import CorpusError
-from nix_trinity.knowledge.corpus import notes, options_json
+from nix_trinity.knowledge.corpus import notes, options_json, packs
 from nix_trinity.knowledge.corpus.index_file import IndexFile
 from nix_trinity.knowledge.corpus.ingest import Outcome, Source, ingest_file
 from nix_trinity.knowledge.corpus.option_rows import fill_options, put_groups
+from nix_trinity.knowledge.corpus.pack_places import EXCHANGES, NOTES
 from nix_trinity.knowledge.corpus.passage_rows import fill_manual, fill_note, remove_source
-from nix_trinity.knowledge.corpus.places import CorpusPlaces, looks_of, source_files
+from nix_trinity.knowledge.corpus.places import CorpusPlaces, looks_of, sources_of
 from nix_trinity.knowledge.corpus.search import IndexReader
 from nix_trinity.knowledge.corpus.vectors import VectorTable
+from nix_trinity.knowledge.packs import MOST_EXCHANGES_BYTES
 
 _MOST_MANUAL_FILE_BYTES = 4 << 20
 
 Result = TypeVar("Result")
 _log = structlog.get_logger("corpus")
 
-_FILLERS: dict[str, tuple[int, Callable[[apsw.Connection, Source, bytes], Outcome]]] = {
+_Filler = tuple[int, Callable[[apsw.Connection, Source, bytes], Outcome]]
+_FILLERS: dict[str, _Filler] = {
     "options": (options_json.MOST_BYTES, fill_options),
     "manual": (_MOST_MANUAL_FILE_BYTES, fill_manual),
     "notes": (notes.MOST_BYTES, fill_note),
@@ -44,14 +47,21 @@ class CorpusStatus:
     manual_passages: int
     release: str | None
     problems: tuple[str, ...]
+    packs: tuple[packs.PackFound, ...] = ()
 
 
 class Corpus:
     """The index, used from one thread that is not the event loop's."""
 
-    def __init__(self, directory: Path, places: CorpusPlaces) -> None:
+    def __init__(self, directory: Path, places: CorpusPlaces, *, orders: packs.Orders = lambda _: False) -> None:
+        """``orders`` says whether a text of a pack reads like orders to the model; it is then not indexed."""
         self._index = IndexFile(directory)
         self._places = places
+        self._fillers: dict[str, _Filler] = {
+            **_FILLERS,
+            NOTES: (notes.MOST_BYTES, packs.note_filler(orders)),
+            EXCHANGES: (MOST_EXCHANGES_BYTES, packs.exchanges_filler(orders)),
+        }
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="corpus")
         self._reader: IndexReader | None = None
         self._vectors: VectorTable | None = None
@@ -134,13 +144,12 @@ class Corpus:
         )
 
     def _refresh(self) -> tuple[str, ...]:
-        problems: list[str] = []
         began = time.monotonic()
         changed = 0
-        unread: list[str] = []
-        files = list(source_files(self._places, problems, unread))
-        for file in files:
-            most_bytes, fill = _FILLERS[file.kind]
+        found = sources_of(self._places)
+        problems = found.problems
+        for file in found.files:
+            most_bytes, fill = self._fillers[file.kind]
             try:
                 connection = self._index.opened()
                 with connection:
@@ -153,7 +162,10 @@ class Corpus:
                 self._close()
                 problems.append(f"{file.path}: the index {self._index.path} cannot be written: {error}.")
         try:
-            changed += self._drop_others({(file.kind, str(file.path)) for file in files}, unread)
+            changed += self._drop_others({(file.kind, str(file.path)) for file in found.files}, found.unread)
+            with self._index.opened() as connection:
+                changed += packs.put_packs(connection, found.packs, found.unread)
+            packs.scrub(connection)
         except apsw.Error as error:
             self._close()
             problems.append(f"The index {self._index.path} cannot be written: {error}.")
@@ -189,6 +201,7 @@ class Corpus:
             manual_passages=counts.get("manual", 0),
             release=IndexReader(connection).release(),
             problems=self.problems,
+            packs=packs.packs_found(connection),
         )
 
     def _close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nix_trinity.knowledge.options import Option
+from nix_trinity.knowledge.packs import Pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Found:
     file: str
     score: float
     """BM25, greater is better; 0 for one that was found by its trigger."""
+    pack: Pack | None = None
+    """The pack that it is of; None for what is this system's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,15 @@ class Rename:
     old: str
     new: str
     release: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a new list of options did to one name: it ``came``, ``went``, or was ``renamed`` to ``successor``."""
+
+    seen_at_ms: int
+    from_release: str | None
+    to_release: str | None
+    change: str
+    name: str
+    successor: str | None

@@ -11,6 +11,8 @@ from pathlib import Path
 import apsw
 import structlog
 
+from nix_trinity.knowledge.corpus.packs import add_tables
+
 FILE_NAME = "index.db"
 # Counted up with schema.sql; an index of another form is made anew.
 _FORM = 3
@@ -75,6 +77,8 @@ def _connect(path: str) -> apsw.Connection:
         ).fetchall()
         if int(connection.pragma("user_version")) != _FORM:
             _make_tables(connection)
+        # Beside the form: an older index keeps its vectors.
+        add_tables(connection)
         # A write that changes nothing tells a file that is read-only, damaged or on a full disk.
         connection.execute("UPDATE sources SET path = path WHERE id = 0")
     except BaseException:

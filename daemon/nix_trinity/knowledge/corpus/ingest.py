@@ -26,7 +26,7 @@ _FORM = "2"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file to be indexed. ``kind`` is options, manual or notes; ``origin`` whose it is."""
+    """A file to be indexed. ``kind`` is options, manual, notes or one of a pack's; ``origin`` whose it is."""
 
     path: Path
     kind: str
@@ -65,7 +65,7 @@ def ingest_file(
     :raises CorpusError: the file cannot be read or used.
     """
     try:
-        data = _read(file.path, most_bytes)
+        data = read_file(file.path, most_bytes)
     except OSError as error:
         raise CorpusError(
             f"{file.path}: cannot be read: {error.strerror}.",
@@ -101,7 +101,11 @@ def ingest_file(
     return True
 
 
-def _read(path: Path, most_bytes: int) -> bytes:
+def read_file(path: Path, most_bytes: int) -> bytes:
+    """The content of a file that may be anything.
+
+    :raises OSError: it cannot be read. :raises CorpusError: it is too big.
+    """
     # Opening a pipe without a writer would wait for ever; without blocking it does not, and is then told.
     with open(path, "rb", opener=_without_blocking) as opened:
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):

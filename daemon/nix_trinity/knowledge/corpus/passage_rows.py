@@ -12,7 +12,7 @@ import msgspec
 from nix_trinity.errors import CorpusError
 from nix_trinity.knowledge.corpus.ingest import Outcome, Source, put_mentions
 from nix_trinity.knowledge.corpus.markdown import sections
-from nix_trinity.knowledge.corpus.notes import parse_note
+from nix_trinity.knowledge.corpus.notes import Note, parse_note
 from nix_trinity.knowledge.corpus.words import stems, unique
 
 _DOTTED = re.compile(r"[A-Za-z_][\w-]*(?:\.(?:[A-Za-z_][\w-]*|<[\w-]+>|\*|\"[^\"\n]+\"))+")
@@ -61,7 +61,12 @@ def fill_note(connection: apsw.Connection, source: Source, data: bytes) -> Outco
 
     :raises CorpusError: it does not have a note's form.
     """
-    note = parse_note(data, file=str(source.file.path))
+    put_note(connection, source, parse_note(data, file=str(source.file.path)))
+    return Outcome(1)
+
+
+def put_note(connection: apsw.Connection, source: Source, note: Note) -> None:
+    """Put a note in the place of what came from its file before."""
     passage = Passage(
         kind="note",
         title=note.title,
@@ -72,7 +77,6 @@ def fill_note(connection: apsw.Connection, source: Source, data: bytes) -> Outco
         options=tuple(sorted(note.options, key=lambda name: _first_named(note.text, name))),
     )
     _replace(connection, source, [passage])
-    return Outcome(1)
 
 
 def _first_named(text: str, name: str) -> tuple[int, int]:
@@ -92,6 +96,7 @@ def remove_source(connection: apsw.Connection, source: int) -> None:
         connection.execute("DELETE FROM options_text WHERE rowid = ?", (number,))
     connection.execute("DELETE FROM options WHERE source = ?", (source,))
     connection.execute("DELETE FROM mentions WHERE source = ?", (source,))
+    connection.execute("DELETE FROM pack_exchanges WHERE source = ?", (source,))
     connection.execute("DELETE FROM sources WHERE id = ?", (source,))
 
 

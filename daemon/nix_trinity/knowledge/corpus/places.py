@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nix_trinity.knowledge.corpus.ingest import SourceFile
+from nix_trinity.knowledge.corpus.pack_places import PackPlace, looked_at, pack_files, read_packs
+from nix_trinity.knowledge.packs import Pack
 
 _MOST_FILES = 5_000
 
@@ -20,6 +22,28 @@ class CorpusPlaces:
     home_manager_options: str = ""
     manual: str = ""
     notes: tuple[str, ...] = ()
+    packs: tuple[PackPlace, ...] = ()
+
+
+@dataclass(slots=True)
+class Sources:
+    """The files to be indexed, the packs with their folders, and what is wrong."""
+
+    files: list[SourceFile] = field(default_factory=list)
+    packs: list[tuple[str, Pack]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """Folders that cannot be read at present: what stood there stays."""
+
+
+def sources_of(places: CorpusPlaces) -> Sources:
+    """What is to be indexed."""
+    found = Sources()
+    found.files += source_files(places, found.problems, found.unread)
+    found.packs = read_packs(places.packs, found.problems, found.unread)
+    for folder, _ in found.packs:
+        found.files += pack_files(folder, found.problems, found.unread)
+    return found
 
 
 def source_files(places: CorpusPlaces, problems: list[str], unread: list[str]) -> Iterator[SourceFile]:
@@ -40,9 +64,10 @@ def source_files(places: CorpusPlaces, problems: list[str], unread: list[str]) -
 
 
 def looks_of(places: CorpusPlaces) -> object:
-    """What tells cheaply that options or notes are others: the file that each path leads to, its size and time."""
+    """What tells cheaply that options, notes or packs are others: the file that each path leads to, its size and time."""
     looks: list[tuple[object, ...]] = []
-    for name in (places.options, places.home_manager_options, *_notes(places)):
+    of_packs = (path for place in places.packs for path in looked_at(place))
+    for name in (places.options, places.home_manager_options, *_notes(places), *of_packs):
         try:
             status = os.stat(name)  # noqa: PTH116 (a Path for each note takes as long as looking at it)
         except OSError:

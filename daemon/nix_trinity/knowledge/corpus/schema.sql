@@ -2,8 +2,8 @@
 -- is thrown away and made anew; what people wrote is in knowledge.db.
 CREATE TABLE sources (
   id              INTEGER PRIMARY KEY,
-  kind            TEXT NOT NULL,             -- options, manual or notes
-  origin          TEXT NOT NULL,             -- nixos, home-manager, own or person's
+  kind            TEXT NOT NULL,             -- options, manual, notes; of packs: packs.sql
+  origin          TEXT NOT NULL,             -- nixos, home-manager, notes; of a pack: its folder
   path            TEXT NOT NULL,
   digest          TEXT NOT NULL,             -- of the content, with the index's own form
   release         TEXT,

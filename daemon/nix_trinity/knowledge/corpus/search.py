@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import apsw
 import msgspec
 
-from nix_trinity.knowledge.corpus.finds import Candidate, Rename
+from nix_trinity.knowledge.corpus.finds import Candidate, Change, Rename
 from nix_trinity.knowledge.corpus.full_text import any_of
+from nix_trinity.knowledge.corpus.packs import PackedExchange, exchanges_like
 from nix_trinity.knowledge.corpus.passage_search import PassageReader
 from nix_trinity.knowledge.corpus.words import name_stems
 from nix_trinity.knowledge.options import Option
@@ -129,6 +130,10 @@ class IndexReader:
             )
         return [self._candidates[number] for number in numbers if number in self._candidates]
 
+    def packs_like(self, asked: Sequence[str], *, limit: int) -> list[PackedExchange]:
+        """The packs' exchanges whose questions share the most with these stems, best first."""
+        return exchanges_like(self._connection, asked, limit)
+
     def all_options(self) -> list[Option]:
         """Every option."""
         return [self._decoder.decode(record) for (record,) in self._connection.execute("SELECT record FROM options")]
@@ -168,6 +173,25 @@ class IndexReader:
                 "SELECT name, successor, to_release FROM changes WHERE change = 'renamed' ORDER BY seen_at_ms"
             )
         ]
+
+    def changes(self) -> list[Change]:
+        """What was seen to come, go and be renamed in the lists of options, in the order in which it was seen."""
+        return [
+            Change(int(str(at)), before, after, str(change), str(name), successor)
+            for at, before, after, change, name, successor in self._connection.execute(
+                "SELECT seen_at_ms, from_release, to_release, change, name, successor FROM changes"
+                " ORDER BY seen_at_ms, change, name"
+            )
+        ]
+
+    def names_from(self, beginning: str, *, limit: int) -> list[str]:
+        """The names of options that begin so, in their order."""
+        # The end of the range: no name holds the last of all characters.
+        rows = self._connection.execute(
+            "SELECT DISTINCT name FROM options WHERE name >= ? AND name < ? ORDER BY name LIMIT ?",
+            (beginning, f"{beginning}\U0010ffff", limit),
+        )
+        return [str(name) for (name,) in rows]
 
     def release(self) -> str | None:
         """The release that the list of NixOS options names."""

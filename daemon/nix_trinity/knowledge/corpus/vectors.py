@@ -155,6 +155,16 @@ class VectorTable:
             )
         ]
 
+    def fits(self, vector: Sequence[float]) -> bool:
+        """Whether a vector has the length of those that are kept; also where none is."""
+        found = self._connection.execute("SELECT dimensions FROM vector_model").fetchone()
+        return found is None or found[0] in (None, len(vector))
+
+    def empty(self) -> None:
+        """Throw all vectors away, since the model makes others now: of two models' vectors none is near to any."""
+        self._connection.execute("UPDATE text_vectors SET vector = NULL WHERE vector IS NOT NULL")
+        self._connection.execute("UPDATE vector_model SET dimensions = NULL")
+
     def progress(self) -> Progress:
         """How far the texts that :meth:`catch_up` found are embedded."""
         texts, missing = self._connection.execute(

@@ -1,0 +1,1 @@
+"""A server of the Model Context Protocol in front of the daemon: what agents and editors ask through."""
