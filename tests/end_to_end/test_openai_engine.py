@@ -117,7 +117,8 @@ def test_what_is_corrected_is_learned_rolled_back_and_pruned(daemon: ActivatedDa
     assert deployed(daemon) == [first]
     made = definitions(daemon)
     assert made["nix-quick"] == made[first] != made[second]
-    assert daemon.ask("Who are you?", fresh=True)["model"] == "nix-quick"
+    # Not kept: a model as small as this one may answer with its example, which is to be gone at the end.
+    assert daemon.ask("Who are you?", fresh=True, log=False)["model"] == "nix-quick"
     done = daemon.client("nix-trinity", "prune")
     assert done.returncode == 0, done.stderr
     assert {first, second, "nix-quick"} <= set(definitions(daemon)), "the one before is kept to go back to"

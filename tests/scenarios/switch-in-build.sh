@@ -4,7 +4,7 @@ teach
 
 step "The daemon is restarted, as by a switch, while it builds"
 systemctl start --no-block nix-trinity-weekly.service
-wait_for 60 "the build begins" bash -c 'nix-trinity status | grep -q "building"'
+wait_for 60 "the build begins" bash -c 'nix-trinity status | grep -q "^builds .*is running"'
 systemctl restart nix-trinity.service
 tried_again() { [[ $(property nix-trinity-weekly.service SubState) == auto-restart ]]; }
 wait_for 30 "systemd waits to try the build again" tried_again

@@ -13,7 +13,7 @@ import sys
 import time
 import venv
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -148,7 +148,8 @@ class LiteLLMProxy:
 
     def _alive(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        with suppress(OSError, http.client.HTTPException):
+        with closing(connection), suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/health/liveliness")
-            return connection.getresponse().status == 200
+            with connection.getresponse() as reply:
+                return reply.status == 200
         return False

@@ -86,7 +86,7 @@ class FakeEngine:
     url = "http://127.0.0.1:11434"
     label = f"Ollama at {url}"
 
-    def of(self, model: str) -> FakeEngine:
+    def of(self, model: str) -> FakeEngine:  # noqa: ARG002 (the protocol's)
         return self
 
     def remedy(self, model: str) -> str:

@@ -18,6 +18,8 @@ _MARKS = 4
 """So often the journal is told how far a step is."""
 _TRY_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h, for a unit's RestartForceExitStatus; one that is not due has nothing to try again."""
+_STOPPED = (CUT_SHORT, "shutting_down")
+"""What a build's stream ends with when its daemon is stopped: it breaks off, or the daemon still says so."""
 _ENDS = {
     "done": "Done",
     "nothing_new": "Nothing new was learned, so nothing was built",
@@ -52,7 +54,7 @@ def follow(events: Iterator[dict[str, Any]], out: TextIO, *, as_json: bool = Fal
     except (KeyError, TypeError, ValueError):
         raise stranger() from None
     except Refusal as refusal:
-        if not (begun and refusal.code == CUT_SHORT):
+        if not (begun and refusal.code in _STOPPED):
             raise
     finally:
         screen.clear()
