@@ -59,7 +59,7 @@ def test_it_is_stopped_in_the_middle_of_an_answer(service: Machine) -> None:
     row = json.loads(service.succeed(["nix-trinity", "show", "--json"], user="alice"))["exchange"]
     assert row["question"].startswith("tell me a long story")
     assert (row["outcome"], row["error_code"]) == ("cancelled", "shutting_down")
-    assert ask(service, "what", "is", "a", "shell")["outcome"] == "answered"
+    assert ask(service, "how", "do", "I", "enable", "the", "SSH", "server")["outcome"] == "answered"
 
 
 def test_a_boot_before_ollama_is_there_heals_by_itself(service: Machine) -> None:

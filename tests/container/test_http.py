@@ -31,8 +31,9 @@ def get(machine: Machine, path: str, *arguments: str, user: str = "sam") -> Done
 
 
 def listening(machine: Machine) -> list[str]:
-    shown = machine.succeed(["ss", "--no-header", "--listening", "--tcp", "--numeric"])
-    return [line.split()[3] for line in shown.splitlines()]
+    """What systemd and the daemon listen on; an Ollama that other tests have in the machine is not ours."""
+    shown = machine.succeed(["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes"])
+    return [line.split()[3] for line in shown.splitlines() if '"ollama"' not in line]
 
 
 def test_a_connection_starts_the_daemon_and_without_the_token_that_is_all(served: Machine) -> None:

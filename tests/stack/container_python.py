@@ -36,7 +36,8 @@ class Dependencies:
 def requirements() -> list[str]:
     """Return what the installed project needs, with all its extras for a machine."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return sorted({*project["dependencies"], *project["optional-dependencies"]["report"]})
+    extras = project["optional-dependencies"]
+    return sorted({*project["dependencies"], *extras["report"], *extras["mcp"]})
 
 
 def location(root: Path, system: RootFs) -> Path:
