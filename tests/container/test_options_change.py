@@ -73,6 +73,7 @@ def test_a_switch_brings_the_new_options_before_anybody_asks(
     install(switched, after, {LIST: with_one_more()})
     # As a switch does: those of the changed units that are running.
     switched.succeed(["systemctl", "try-restart", DAEMON, UNIT])
-    assert switched.show(DAEMON, "ActiveState") == "active", "nobody has asked yet"
+    # Nobody has asked yet: the unit did. It may be answered before systemd has taken down that the daemon is ready.
+    switched.wait_until(lambda: switched.show(DAEMON, "ActiveState") == "active", seconds=IDLE_SECONDS)
     switched.wait_until(lambda: indexed(switched) == known + 1)
     assert NEW in switched.succeed(["nix-trinity", "options", "ring", "the", "carillon", "in", "the", "tower"])
