@@ -189,7 +189,7 @@ def test_a_long_text_takes_no_long_time(phrase: str) -> None:
         text = start + phrase * (60_000 // len(phrase))
         started = time.process_time()
         parse_type(text)
-        assert time.process_time() - started < 0.5  # quadratic time would be minutes
+        assert time.process_time() - started < 20  # no measure: what takes quadratic time takes minutes
 
 
 PARSER = Parser(Language(tree_sitter_nix.language()))
