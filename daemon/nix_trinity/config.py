@@ -125,7 +125,8 @@ def _check_http(http: HttpSection, origin: str) -> None:
         )
     if "/" in http.token_file and not http.token_file.startswith("/"):
         raise ConfigError(
-            f"{origin}: http.token_file: {http.token_file!r} is neither an absolute path nor a name without a slash.",
+            # It is not shown: a token in base64, written here in place of its file, may have a slash too.
+            f"{origin}: http.token_file: it is neither an absolute path nor a name without a slash.",
             "Write it from the root on; of one of systemd's credentials (LoadCredential=) write the name alone.",
             keys=("http.token_file",),
         )

@@ -74,7 +74,15 @@ def _check_packs(config: Config) -> None:
     """Read each ``pack.toml`` that is there: a folder outside of the store may come later than the system is built."""
     packs = importlib.import_module("nix_trinity.knowledge.corpus.pack_places")
     problems: list[str] = []
-    packs.read_packs([one for one in packs.places_of(config.corpus.packs) if Path(one.path).exists()], problems, [])
+    packs.read_packs([one for one in packs.places_of(config.corpus.packs) if _is_there(one.path)], problems, [])
     if problems:
         key = "corpus.packs"
         raise ConfigError(f"{key}: {problems[0]}", "The form of a pack: docs/reference/packs.md.", keys=(key,))
+
+
+def _is_there(folder: str) -> bool:
+    try:
+        return Path(folder).exists()
+    except OSError:
+        # Nobody says that whoever checks may look there; the daemon's user may.
+        return False

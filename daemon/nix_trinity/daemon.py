@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     # Loaded once it is needed: the first reply does not wait for it.
     from nix_trinity.answering.option_facts import OptionFacts
 
-    pass
-
 _EXIT_CONFIG = 78  # EX_CONFIG of sysexits(3), which systemd shows by name
 # The first reply comes before the engine's library is loaded, which takes longer than all the rest.
 _FIRST_PROBE_SECONDS = 0.5
@@ -110,6 +108,7 @@ class _Daemon:
         self._manager = ServiceManager(os.environ)
         self._began = time.monotonic()
         self._chores: list[asyncio.Task[None]] = []
+        self._ending: list[asyncio.Task[None]] = []
         self._facts = Facts(
             activated=sockets.activated,
             idle_timeout_seconds=config.daemon.idle_timeout_seconds if sockets.activated else 0.0,
@@ -240,7 +239,7 @@ class _Daemon:
         self._manager.stopping(f"Stopping: {why}")
         self._server.leave()
         # An answer may come to its end; a build would have to end in its middle anyway, and is better tried again.
-        self._ending = [asyncio.create_task(self._rooms.stop_builds(), name="end builds")]
+        self._ending.append(asyncio.create_task(self._rooms.stop_builds(), name="end builds"))
         grace = self._config.daemon.shutdown_grace_seconds
         asyncio.get_running_loop().call_later(grace, self._end_answers)
 

@@ -53,7 +53,7 @@ def _made(config: Config, place: EnginePlace, definitions: object) -> Engine:
     engine: Engine = importlib.import_module("nix_trinity.engines.openai_compatible").OpenAIEngine(
         place.url,
         definitions,
-        key=_key_source(place.api_key_file) if place.api_key_file else None,
+        key=_key_source(config, place) if place.api_key_file else None,
         deadlines=Deadlines(
             connect=section.connect_timeout_seconds,
             first_token=section.first_token_timeout_seconds,
@@ -77,12 +77,15 @@ def _ollama(config: Config) -> Engine:
     return engine
 
 
-def _key_source(file: str) -> Callable[[], str]:
+def _key_source(config: Config, place: EnginePlace) -> Callable[[], str]:
     module = importlib.import_module("nix_trinity.host.secret_file")
-    kind = module.SecretKind("openai.api_key_file", "key", 1, "Put the key that the server was given into the file")
+    roles = config.models.roles
+    own = [f"models.roles.{role}.api_key_file" for role in place.roles if role in roles and roles[role].api_key_file]
+    key = own[0] if own else "openai.api_key_file"
+    kind = module.SecretKind(key, "key", 1, "Put the key that the server was given into the file")
 
     def read() -> str:
-        secret: bytes = module.read_secret(file, os.environ, kind)
+        secret: bytes = module.read_secret(place.api_key_file, os.environ, kind)
         return secret.decode("ascii")
 
     return read

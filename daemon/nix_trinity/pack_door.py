@@ -14,14 +14,12 @@ from nix_trinity.api.pack_routes import PackApi
 from nix_trinity.config import Config
 from nix_trinity.errors import CorpusError
 from nix_trinity.knowledge.exchanges import Reader
-from nix_trinity.knowledge.packs import MANIFEST, Manifest, manifest_text, same_asked
+from nix_trinity.knowledge.packs import MANIFEST, MOST_EXCHANGES_BYTES, Manifest, manifest_text, same_asked
 from nix_trinity.rooms import Rooms
 
 if TYPE_CHECKING:
     from nix_trinity.answering.pack_check import PackChecker, PackReport
     from nix_trinity.knowledge.packs_writing import WrittenPack
-
-_MOST_FILE_BYTES = (2 << 20) + 1
 
 
 class PackDoor:
@@ -137,7 +135,7 @@ def _files(folder: Path) -> tuple[dict[str, bytes], list[tuple[str, str]]]:
             problems.append((path, listing.OUTSIDE))
             continue
         try:
-            files[path] = ingest.read_file(folder / path, _MOST_FILE_BYTES)
+            files[path] = ingest.read_file(folder / path, MOST_EXCHANGES_BYTES)
         except OSError as error:
             problems.append((path, f"it cannot be read: {error.strerror}"))
         except CorpusError:

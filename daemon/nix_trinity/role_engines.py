@@ -182,7 +182,8 @@ def _check_key_file(given: str, key: str) -> None:
     if "/" in given and not given.startswith("/"):
         raise _error(
             key,
-            f"{given!r} is neither an absolute path nor a name without a slash.",
+            # Not shown either: keys and tokens in base64 have slashes too.
+            "it is neither an absolute path nor a name without a slash.",
             "Write it from the root on; of one of systemd's credentials (LoadCredential=) write the name alone.",
         )
 

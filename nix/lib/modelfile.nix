@@ -1,11 +1,22 @@
 # What the NixOS module has to know of a person's own Modelfile: which model has to be in Ollama, and with which
 # window. Builtins alone; the daemon reads the file whole, and checks it when the system is built.
-{ file }:
+{
+  # A path, or a string that names one in the store, such as a flake input's; null for none.
+  file,
+}:
 let
+  isInStore =
+    text: builtins.substring 0 (builtins.stringLength builtins.storeDir) text == builtins.storeDir;
+  text =
+    if builtins.isPath file || (builtins.isString file && isInStore file) then
+      builtins.readFile file
+    else
+      "";
+
   pieces = separator: text: builtins.filter builtins.isString (builtins.split separator text);
 
   # What stands between """ and """ is text for the model, even where it looks like a command: every second piece.
-  quoted = pieces "\"\"\"" (builtins.readFile file);
+  quoted = pieces "\"\"\"" text;
   isOutside = index: index == 2 * (index / 2);
   commands = builtins.concatStringsSep "" (
     builtins.genList (index: if isOutside index then builtins.elemAt quoted index else "") (

@@ -4,7 +4,7 @@ let
   inherit (lib) types;
   cfg = config.services.nixTrinity;
   on = cfg.enable && cfg.httpPort != null;
-  inStore = path: lib.hasPrefix builtins.storeDir (toString path);
+  secretFile = import ./secret-file.nix { inherit lib; };
 in
 {
   options.services.nixTrinity = {
@@ -20,7 +20,6 @@ in
     };
 
     httpTokenFile = lib.mkOption {
-      # A string and no path: a path would be copied into the store, which everyone can read.
       type = types.nullOr types.str;
       default = null;
       example = "/run/secrets/nix-trinity-token";
@@ -39,19 +38,12 @@ in
           services.nixTrinity.httpPort is set without services.nixTrinity.httpTokenFile: every program on this machine could ask.
           Make a token (head -c 32 /dev/urandom | base64 > FILE, as root, mode 0600) and set services.nixTrinity.httpTokenFile = "FILE".'';
       }
-      {
-        assertion = cfg.httpTokenFile == null || !(inStore cfg.httpTokenFile);
-        message = ''
-          services.nixTrinity.httpTokenFile = "${toString cfg.httpTokenFile}" lies in the Nix store, which everyone on this machine can read.
-          Keep the file outside the store and name it as a string, for example "/run/secrets/nix-trinity-token".'';
-      }
-      {
-        assertion = cfg.httpTokenFile == null || lib.hasPrefix "/" cfg.httpTokenFile;
-        message = ''
-          services.nixTrinity.httpTokenFile = "${toString cfg.httpTokenFile}" is no absolute path.
-          Write it from the root on, for example "/run/secrets/nix-trinity-token".'';
-      }
-    ];
+    ]
+    ++ lib.optionals (cfg.httpTokenFile != null) (secretFile {
+      option = "httpTokenFile";
+      file = cfg.httpTokenFile;
+      example = "/run/secrets/nix-trinity-token";
+    });
 
     systemd.sockets.nix-trinity-http = {
       description = "NixTrinity: questions on a loopback port";

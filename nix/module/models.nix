@@ -31,15 +31,11 @@ let
   chosen = lib.mapAttrs (
     _: role:
     let
-      own =
-        if builtins.isPath role.modelfile then
-          import ../lib/modelfile.nix { file = role.modelfile; }
-        else
-          { };
+      own = import ../lib/modelfile.nix { file = role.modelfile; };
     in
     {
-      model = if role.model != null then role.model else own.model or null;
-      numCtx = if role.numCtx != null then role.numCtx else own.numCtx or null;
+      model = if role.model != null then role.model else own.model;
+      numCtx = if role.numCtx != null then role.numCtx else own.numCtx;
     }
   ) cfg.roles;
 
@@ -123,7 +119,10 @@ in
               type = types.nullOr types.path;
               default = null;
               example = lib.literalExpression "./expert.Modelfile";
-              description = "A Modelfile of your own in place of ours. It is checked when the system is built.";
+              description = ''
+                A Modelfile of your own in place of ours. It is checked when the system is built. {option}`services.ollama` loads
+                its model; for a file that is itself made by a build (`pkgs.writeText`), name that in the role's `model` too.
+              '';
             };
             adapter = lib.mkOption {
               type = types.nullOr (types.either types.path types.nonEmptyStr);

@@ -4,7 +4,7 @@ let
   inherit (lib) types;
   cfg = config.services.nixTrinity;
   catalogue = import ../lib/catalogue.nix { };
-  inStore = path: lib.hasPrefix builtins.storeDir (toString path);
+  secretFile = import ./secret-file.nix { inherit lib; };
 
   served = lib.filterAttrs (_: role: role.engine == "openai") cfg.roles;
   onOllama = lib.filter (
@@ -29,6 +29,8 @@ let
       port = 443;
     };
   elsewhere = lib.filter (url: !(address url).isLoopback) urls;
+  named = lib.filter (url: !(address url).isAddress) elsewhere;
+  numbers = lib.unique (map (url: (address url).name) (lib.subtractLists named elsewhere));
 
   optionOf =
     name:
@@ -51,7 +53,6 @@ in
         '';
       };
       apiKeyFile = lib.mkOption {
-        # A string and no path: a path would be copied into the store, which everyone can read.
         type = types.nullOr types.str;
         default = null;
         example = "/run/secrets/openai-key";
@@ -68,9 +69,7 @@ in
       };
       allowedAddresses = lib.mkOption {
         type = types.listOf types.nonEmptyStr;
-        default = lib.unique (
-          lib.concatMap (url: lib.optional (address url).isAddress (address url).name) elsewhere
-        );
+        default = numbers;
         defaultText = lib.literalMD "those of the servers' addresses that are IP addresses";
         example = [ "192.168.1.0/24" ];
         description = ''
@@ -110,20 +109,14 @@ in
   config = lib.mkIf cfg.enable {
     assertions =
       lib.concatLists (
-        lib.mapAttrsToList (name: file: [
-          {
-            assertion = !(inStore file);
-            message = ''
-              services.nixTrinity.${optionOf name} = "${toString file}" lies in the Nix store, which everyone on this machine can read.
-              Keep the file outside the store and name it as a string, for example "/run/secrets/openai-key".'';
+        lib.mapAttrsToList (
+          name: file:
+          secretFile {
+            option = optionOf name;
+            inherit file;
+            example = "/run/secrets/openai-key";
           }
-          {
-            assertion = lib.hasPrefix "/" file;
-            message = ''
-              services.nixTrinity.${optionOf name} = "${toString file}" is no absolute path.
-              Write it from the root on, for example "/run/secrets/openai-key".'';
-          }
-        ]) keys
+        ) keys
       )
       ++ lib.concatLists (
         lib.mapAttrsToList (name: role: [
@@ -155,10 +148,13 @@ in
             Set services.nixTrinity.roles.<role>.engine = "openai" for them too, or services.nixTrinity.ollama.enable = true.'';
         }
         {
-          assertion = elsewhere == [ ] || cfg.openai.allowedAddresses != [ ];
+          # The addresses of other servers are no name's.
+          assertion = named == [ ] || lib.subtractLists numbers cfg.openai.allowedAddresses != [ ];
           message = ''
-            ${lib.head elsewhere} is a name, and the daemon can reach only addresses that are listed.
-            Set services.nixTrinity.openai.allowedAddresses to those that the name stands for, or to [ "any" ].'';
+            ${lib.head named} is a name, and the daemon can reach only addresses that are listed.
+            Set services.nixTrinity.openai.allowedAddresses to ${
+              lib.optionalString (numbers != [ ]) "${lib.concatStringsSep ", " numbers} and "
+            }those that the name stands for, or to [ "any" ].'';
         }
       ];
 

@@ -25,7 +25,19 @@ let
     pack:
     builtins.isPath pack
     || builtins.isString pack && lib.hasPrefix "/" pack
-    || builtins.isAttrs pack && (pack ? outPath || pack ? path);
+    ||
+      builtins.isAttrs pack
+      && (
+        pack ? outPath
+        ||
+          pack ? path
+          &&
+            removeAttrs pack [
+              "path"
+              "name"
+              "revision"
+            ] == { }
+      );
 in
 {
   options.services.nixTrinity.packs = lib.mkOption {

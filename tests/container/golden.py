@@ -107,8 +107,8 @@ class Golden:
 
 
 def _is_command(file: Path) -> bool:
-    """Whether it is what a build would run, or that one's variables."""
-    return file.suffix in {".sh", ".json"} and all(file.with_suffix(end).is_file() for end in (".sh", ".json"))
+    """Whether it says what a build would run, and is no file of a store."""
+    return file.name.endswith(".command.json")
 
 
 def _is_mask(file: Path) -> bool:

@@ -15,10 +15,10 @@ from tests.container import ollama_service
 from tests.container.golden import CONFIG, GOLDEN, Golden
 from tests.container.install import install
 from tests.container.machine import Machine
+from tests.container.product import SAMPLE_OPTIONS
 from tests.stack.environment import CHECKOUT
 
 SCENARIOS = CHECKOUT / "tests" / "scenarios"
-OPTIONS = "/etc/nix-trinity-test/options.json"
 PEOPLE = ("alice", "bob")
 QUICK: dict[str, dict[str, Any]] = {
     "answering": {"passages_tokens": 150, "answer_tokens": 48},
@@ -31,7 +31,7 @@ _JOBS = "nix-trinity-weekly.service nix-trinity-monthly.service nix-trinity-prun
 
 def sample_options() -> dict[str, Any]:
     """Return the project's own sample of a list of options."""
-    options: dict[str, Any] = json.loads((CHECKOUT / "tests" / "data" / "sample-options.json").read_text("utf-8"))
+    options: dict[str, Any] = json.loads(SAMPLE_OPTIONS)
     return options
 
 
@@ -53,6 +53,12 @@ def installed(
     finally:
         # As one that comes next finds it after its own installation: nothing known, and nothing of ours changed.
         _install(machine, "container")
+
+
+def our_models(machine: Machine) -> list[str]:
+    """The models in the machine's Ollama that are ours: the roles' and their versions."""
+    found = json.loads(machine.succeed(f"curl --silent --fail {ollama_service.URL}/api/tags"))["models"]
+    return [one["name"] for one in found if one["name"].startswith("nix-")]
 
 
 def configure(machine: Machine, settings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -81,11 +87,10 @@ def _install(machine: Machine, golden: str) -> None:
         f"systemctl stop $(systemctl list-units --plain --no-legend 'nix-trinity*' | cut -d ' ' -f 1) {_JOBS} || true"
     )
     machine.succeed("systemctl reset-failed; rm -rf /var/lib/nix-trinity /run/systemd/system/nix-trinity*")
-    found = json.loads(machine.succeed(f"curl --silent --fail {ollama_service.URL}/api/tags"))["models"]
-    for name in (one["name"] for one in found if one["name"].startswith("nix-")):
+    for name in our_models(machine):
         machine.succeed([ollama_service.PROGRAM, "rm", name])
     read = Golden(GOLDEN / golden)
-    install(machine, read, dict.fromkeys(_corpus(read), json.dumps(sample_options())))
+    install(machine, read, dict.fromkeys(_corpus(read), SAMPLE_OPTIONS))
 
 
 def _corpus(golden: Golden) -> list[str]:

@@ -12,7 +12,9 @@ import pytest
 from tests.container.install import install
 from tests.container.machine import Machine
 from tests.container.product import DAEMON, SOCKET, STATE, USER, changed, golden, person, product
+from tests.stack.environment import CHECKOUT
 
+HOW_TO = CHECKOUT / "docs/how-to/several-users.md"
 ANSWERED_BY_SEARCH = 6
 NOT_ALLOWED = 4
 
@@ -38,8 +40,9 @@ def test_who_is_in_no_group_is_told_which_one_to_join(people: Machine) -> None:
     for command in (["status"], ["ask", "how do I enable the ssh server"], ["history"]):
         refused = people.run(["nix-trinity", *command], user="sam")
         assert (refused.code, refused.stdout) == (NOT_ALLOWED, "")
-        assert SOCKET in refused.stderr
+        assert f"You may not use {SOCKET}." in refused.stderr
         assert f'users.users.<you>.extraGroups = [ "{USER}" ]' in refused.stderr
+    assert f"*You may not use {SOCKET}.*" in HOW_TO.read_text(encoding="utf-8")
 
 
 def test_a_member_sees_their_own_exchanges_and_an_operator_everybodys(people: Machine) -> None:

@@ -14,10 +14,9 @@ import pytest
 
 from tests.container import ollama_service
 from tests.container.machine import Machine
+from tests.container.product import DAEMON, SOCKET
 from tests.container.scenarios import configure, installed, scenario
 
-SERVICE = "nix-trinity.service"
-SOCKET = "/run/nix-trinity/socket"
 RESTARTS = 20
 # Says a line for each time that it was answered, and the exit code for each time that it was not.
 ASKING = "until [ -e /run/enough ]; do nix-trinity status > /dev/null && echo fine || echo refused: $?; done"
@@ -48,13 +47,13 @@ def test_it_is_stopped_in_the_middle_of_an_answer(service: Machine) -> None:
         assert client.stdout is not None
         begun = client.stdout.read(1)
         assert begun, "the answer begins"
-        service.succeed(["systemctl", "stop", SERVICE])
+        service.succeed(["systemctl", "stop", DAEMON])
         _, said = client.communicate(timeout=30)
     assert client.returncode == 1
     assert "error: The daemon was stopped before the answer was whole." in said
     assert "Ask again" in said
-    assert service.show(SERVICE, "Result") == "success"
-    assert "Traceback" not in service.journal(SERVICE, since=mark)
+    assert service.show(DAEMON, "Result") == "success"
+    assert "Traceback" not in service.journal(DAEMON, since=mark)
     configure(service, {"daemon": {"shutdown_grace_seconds": 30}, "answering": {"answer_tokens": 48}})
     row = json.loads(service.succeed(["nix-trinity", "show", "--json"], user="alice"))["exchange"]
     assert row["question"].startswith("tell me a long story")
@@ -73,12 +72,12 @@ def test_a_boot_before_ollama_is_there_heals_by_itself(service: Machine) -> None
         assert answer["degraded"] == "engine_unreachable"
         assert "services.openssh.enable" in answer["answer"]
         assert any("Ollama" in notice or "engine" in notice for notice in answer["notices"]), answer["notices"]
-        process = service.show(SERVICE, "MainPID")
+        process = service.show(DAEMON, "MainPID")
         service.succeed("systemctl enable --quiet --now ollama.service")
         ollama_service.wait_for(service)
         service.wait_until("nix-trinity status | grep 'quick .*: ready'", seconds=60)
         assert ask(service, "how", "do", "I", "enable", "the", "SSH", "server")["model"] == "nix-quick"
-        assert service.show(SERVICE, "MainPID") == process
+        assert service.show(DAEMON, "MainPID") == process
     finally:
         service.succeed("systemctl enable --quiet --now ollama.service")
         ollama_service.wait_for(service)
@@ -88,15 +87,15 @@ def test_a_boot_before_ollama_is_there_heals_by_itself(service: Machine) -> None
 def test_nobody_is_refused_while_it_is_restarted(service: Machine) -> None:
     """c22: the path of the socket stays the same one."""
     # So many starts within seconds are a person's only in a test.
-    service.write(f"/run/systemd/system/{SERVICE}.d/often.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+    service.write(f"/run/systemd/system/{DAEMON}.d/often.conf", "[Unit]\nStartLimitIntervalSec=0\n")
     service.succeed("systemctl daemon-reload")
     inode = service.succeed(f"stat --format=%i {SOCKET}")
     with service.spawn(ASKING, user="bob", timeout=120) as client:
         for _ in range(RESTARTS):
-            service.succeed(["systemctl", "restart", SERVICE])
+            service.succeed(["systemctl", "restart", DAEMON])
         service.succeed("touch /run/enough")
         asked, said = client.communicate(timeout=60)
-    service.succeed(f"rm -r /run/enough /run/systemd/system/{SERVICE}.d && systemctl daemon-reload")
+    service.succeed(f"rm -r /run/enough /run/systemd/system/{DAEMON}.d && systemctl daemon-reload")
     assert set(asked.splitlines()) == {"fine"}, said
     assert len(asked.splitlines()) >= RESTARTS
     assert service.succeed(f"stat --format=%i {SOCKET}") == inode

@@ -1,7 +1,7 @@
 """What the build of a system runs on the daemon's configuration, with this systemd and this daemon.
 
-tests/nix/test_build_check.py holds the golden's copy to its form; here is the module's own script, as nobody, who is
-what builds run as.
+tests/nix/test_build_check.py shows that every configuration's build runs this script; here it runs as nobody, who is what
+builds run as.
 """
 
 from __future__ import annotations

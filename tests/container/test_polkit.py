@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -82,11 +81,3 @@ def test_the_daemon_itself_starts_it_when_people_have_taught_it_enough(installed
     assert installed.show(IMMEDIATE, "User") == USER
     builds = installed.succeed("nix-trinity builds", user="olga")
     assert "immediate" in builds, builds
-
-
-def test_the_rule_stands_only_beside_the_unit() -> None:
-    # Without the unit's file, its name is free for a transient unit that runs anything as root.
-    for folder in sorted(Path(golden("container").folder.parent).iterdir()):
-        rules = folder / "polkit.rules"
-        if rules.is_file() and rules.read_text(encoding="utf-8"):
-            assert (folder / "units" / IMMEDIATE).is_file(), folder.name

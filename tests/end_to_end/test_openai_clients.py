@@ -20,14 +20,12 @@ import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.stack import node_client
-from tests.stack.daemon_process import ActivatedDaemon
 from tests.stack.errors import StackError
 from tests.stack.fake_ollama import BASE, Call, FakeOllama, answers, refuses
-from tests.stack.loopback import free_port
 from tests.stack.node_client import NodeClient
 from tests.stack.parts import Part, State
 from tests.stack.waiting import eventually
-from tests.unit.test_http_door import TOKEN, Door, http_section, loopback_addresses
+from tests.unit.test_http_door import TOKEN, Door, opened
 
 SCRIPT = Path(__file__).resolve().parents[1] / "data" / "ask.mjs"
 QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "what is a flake"}]
@@ -36,21 +34,10 @@ SAID = "A flake is a folder with a lock file."
 
 @pytest.fixture(scope="module")
 def module_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    folder = tmp_path_factory.mktemp("d")
-    port = free_port()
-    config = f"[answering]\nmax_running = 1\nmax_waiting = 0\n{http_section(folder, port)}"
-    with FakeOllama() as engine:
-        daemon = ActivatedDaemon(
-            folder,
-            ollama_url=engine.url,
-            model=BASE,
-            config=config,
-            corpus=f'embedding_model = "{BASE}"',
-            http=loopback_addresses(port),
-        )
-        with daemon:
-            daemon.json("GET", "/v1/status")
-            yield Door(daemon, engine, port)
+    config = "[answering]\nmax_running = 1\nmax_waiting = 0"
+    corpus = f'embedding_model = "{BASE}"'
+    with FakeOllama() as engine, opened(tmp_path_factory.mktemp("d"), engine, config=config, corpus=corpus) as door:
+        yield door
 
 
 @pytest.fixture

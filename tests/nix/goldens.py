@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ def _etc(file: Mapping[str, Any]) -> object:
 
 
 def _write_generated(store: Path, file: Mapping[str, Any]) -> None:
-    """Write a file that Nix would generate; of a command what it would run, with its variables."""
+    """Write a file that Nix would generate; of a command its variables, and which script it would run."""
     path = store / file["name"]
     match file["kind"]:
         case "toml":
@@ -101,8 +102,9 @@ def _write_generated(store: Path, file: Mapping[str, Any]) -> None:
         case "program":
             _write(path / "bin" / file["name"], file["text"]).chmod(0o755)
         case "command":
-            _write(path.with_name(f"{path.name}.sh"), file["text"])
-            _write_json(path.with_name(f"{path.name}.json"), file["environment"])
+            checksum = hashlib.sha256(file["text"].encode()).hexdigest()
+            command = {"environment": file["environment"], "script_sha256": checksum}
+            _write_json(path.with_name(f"{path.name}.command.json"), command)
         case kind:
             raise RenderError(f"{file['name']}: no kind of generated file is {kind!r}")
 

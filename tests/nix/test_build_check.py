@@ -1,7 +1,8 @@
-"""What the build of a system runs to check the daemon's configuration: the golden's very script, on the real programs."""
+"""What the build of a system runs to check the daemon's configuration: the very script, on the real programs."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.nix.rendered import golden
+from tests.nix.evaluation import CHECKOUT
+from tests.nix.rendered import golden, good
 
-NAME = "nix-trinity-config.toml"
+COMMAND = "store/nix-trinity-config.toml.command.json"
+SCRIPT = (CHECKOUT / "nix/module/check-config.sh").read_text(encoding="utf-8")
 
 
 def build(config: str, calendars: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -24,7 +27,7 @@ def build(config: str, calendars: list[str], folder: Path) -> subprocess.Complet
     for program in (str(Path(sys.executable).with_name("nix-trinityd")), shutil.which("systemd-analyze")):
         assert program is not None
         (programs / Path(program).name).symlink_to(program)
-    script = 'calendars=("$@")\n' + golden("default").text(f"store/{NAME}.sh")
+    script = 'calendars=("$@")\n' + SCRIPT
     environment = {**os.environ, "PATH": f"{programs}:/usr/bin:/bin", "config": str(folder / "given.toml")}
     environment["out"] = str(folder / "out")
     # As Nix's own builder: the first command that fails ends it.
@@ -34,7 +37,14 @@ def build(config: str, calendars: list[str], folder: Path) -> subprocess.Complet
 
 def given() -> tuple[str, dict[str, Any]]:
     default = golden("default")
-    return default.text("config.toml"), default.json(f"store/{NAME}.json")
+    return default.text("config.toml"), default.json(COMMAND)["environment"]
+
+
+def test_every_configuration_is_checked_by_it() -> None:
+    checksum = hashlib.sha256(SCRIPT.encode()).hexdigest()
+    for configuration in good():
+        if (configuration.folder / "config.toml").is_file():
+            assert configuration.json(COMMAND)["script_sha256"] == checksum, configuration.name
 
 
 def test_the_script_gets_what_it_reads() -> None:

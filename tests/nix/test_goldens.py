@@ -9,6 +9,7 @@ import pytest
 
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config_check import check_config
+from tests.nix.evaluation import CHECKOUT
 from tests.nix.rendered import PACKAGE, Golden, golden, good
 
 CATALOGUE = load_catalogue()
@@ -60,6 +61,16 @@ def test_each_tier_loads_exactly_its_own_models(tier: str) -> None:
     assert configuration.json("warnings.json") == []
 
 
+@pytest.mark.parametrize("tier", CATALOGUE.tiers)
+def test_the_page_about_tiers_says_what_the_catalogue_says(tier: str) -> None:
+    cells = []
+    for modern in (False, True):
+        bases = [model.base for model in CATALOGUE.resolve(tier, modern).values()]
+        cells.append(f"{bases[0]} for all" if len(set(bases)) == 1 else " / ".join(bases))
+    row = f"| {tier} | {CATALOGUE.tiers[tier].ram_gib_min:g} GB | {cells[0]} | {cells[1]} |"
+    assert row in (CHECKOUT / "docs/how-to/choose-a-tier.md").read_text(encoding="utf-8").splitlines()
+
+
 def test_a_remote_ollama_is_reached_and_nothing_else() -> None:
     remote = golden("remote-ollama")
     assert remote.json("ollama.json")["enable"] is False
@@ -72,6 +83,35 @@ def test_a_remote_ollama_is_reached_and_nothing_else() -> None:
     assert named.config()["ollama"]["url"] == "https://ollama.example"
     allowed = named.units()["nix-trinity.service"]["Service"]["IPAddressAllow"]
     assert allowed == ["localhost", "192.168.1.20", "2001:db8::20"]
+
+
+def test_servers_elsewhere_are_reached_with_their_keys_and_nothing_else() -> None:
+    served = golden("openai")
+    config = served.config()
+    assert config["openai"] == {"url": "http://192.168.1.20:8000/v1", "api_key_file": "openai-key"}
+    assert config["models"]["roles"]["expert"] == {"engine": "openai", "model": "qwen3-32b"}
+    quick = {"engine": "openai", "model": "qwen3-4b", "url": "http://192.168.1.21:8080/v1", "num_ctx": 8192}
+    assert config["models"]["roles"]["quick"] == {**quick, "api_key_file": "openai-key-quick"}
+    assert config["models"]["fall_back"] == ["quick"]
+    assert (config["corpus"]["embedding_engine"], config["corpus"]["embedding_model"]) == ("openai", "nomic-embed-text")
+    service = served.units()["nix-trinity.service"]["Service"]
+    assert service["LoadCredential"] == [
+        "openai-key:/run/secrets/openai-key",
+        "openai-key-quick:/run/secrets/other-key",
+    ]
+    assert service["IPAddressAllow"] == ["localhost", "192.168.1.20", "192.168.1.21"]
+    assert served.json("ollama.json")["enable"] is False
+    beside = golden("openai-beside-ollama")
+    assert beside.units()["nix-trinity.service"]["Service"]["IPAddressAllow"] == ["localhost", "192.168.1.20"]
+    # Unasked, no question goes to another engine; and Ollama has no copy of a model that is served elsewhere.
+    assert "fall_back" not in beside.config()["models"]
+    assert beside.json("ollama.json")["loadModels"] == ["mistral:7b", CATALOGUE.tiers["minimum"].embedding]
+
+
+def test_packs_are_named_with_their_revision() -> None:
+    inputs, folder = golden("openai").config()["corpus"]["packs"]
+    assert inputs == {"path": "/nix/store/00000000000000000000000000000000-team-knowledge", "revision": "1a2b3c4"}
+    assert folder == {"path": "/srv/knowledge", "name": "house", "revision": "7"}
 
 
 def test_everything_off_leaves_the_daemon_alone() -> None:
@@ -97,6 +137,11 @@ def test_everything_on_says_what_was_given() -> None:
     assert config["retention"] == retention
     assert config["ollama"]["url"] == "http://127.0.0.1:11435"
     assert config["answering"]["max_running"] == 1
+    assert config["daemon"] == {"idle_timeout_seconds": 60, "log_level": "debug"}
+    assert config["access"] == {"operators_group": "nix-reviewers", "users_group": "nix-trinity"}
+    assert config["corpus"]["home_manager_options"] == "/run/current-system/sw/share/doc/home-manager/options.json"
+    assert [note.partition("-")[2] for note in config["corpus"]["notes"]] == ["notes"]
+    assert on.json("ollama.json")["package"].endswith("-ollama-cuda")
     assert on.units()["nix-trinity.socket"]["Socket"]["SocketGroup"] == ["nix-trinity"]
     assert set(on.json("ollama.json")["loadModels"]) >= {"qwen3:30b-instruct", "qwen3-coder:30b"}
 
@@ -104,10 +149,14 @@ def test_everything_on_says_what_was_given() -> None:
 def test_the_memory_is_read_from_a_report_of_facter() -> None:
     facter = golden("facter")
     assert facter.config()["models"]["tier"] == CATALOGUE.tier_for(32).name
-    assert facter.json("warnings.json") == []
+    (warning,) = facter.json("warnings.json")
+    assert "with 32 GiB of memory, the model of coder does not fit" in warning
 
 
-@pytest.mark.parametrize(("configuration", "option"), [("default", "ramGiB"), ("everything-off", "corpus.options")])
+@pytest.mark.parametrize(
+    ("configuration", "option"),
+    [("default", "ramGiB"), ("everything-off", "corpus.options"), ("facter", "roles.coder.model")],
+)
 def test_a_warning_names_the_option(configuration: str, option: str) -> None:
     assert any(f"services.nixTrinity.{option}" in text for text in golden(configuration).json("warnings.json"))
 

@@ -51,6 +51,8 @@ QUESTIONS = """
   hosts = map (host: { inherit (import (folder + "/address.nix") { inherit host; port = 11434; }) url isLoopback isAddress; })
     (builtins.fromJSON hosts);
   modelfiles = map (file: import (folder + "/modelfile.nix") { file = /. + file; }) (builtins.fromJSON files);
+  asString = map (file: import (folder + "/modelfile.nix") { inherit file; })
+    [ (builtins.head (builtins.fromJSON files)) "/home/alice/expert.Modelfile" null ];
 }
 """
 
@@ -72,6 +74,7 @@ def answers(nix_instantiate: str, files: list[Path], tmp_path_factory: pytest.Te
     command += ["--arg", "folder", str(CHECKOUT / "nix" / "lib"), "--argstr", "hosts", json.dumps(list(HOSTS))]
     command += ["--argstr", "files", json.dumps([str(file) for file in files])]
     environment = {**os.environ, "HOME": str(folder), "NIX_STATE_DIR": str(folder), "NIX_PATH": ""}
+    environment["NIX_STORE_DIR"] = str(files[0].parent)
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -95,3 +98,8 @@ def test_a_modelfile_says_the_same_to_nix_and_to_the_daemon(answers: dict[str, A
         expected[title] = (parsed.base, parameters.get("num_ctx"))
         found[title] = (answer["model"], answer["numCtx"])
     assert found == expected
+
+
+def test_a_modelfile_in_the_store_is_read_and_one_that_no_build_can_see_is_not(answers: dict[str, Any]) -> None:
+    nothing = {"model": None, "numCtx": None}
+    assert answers["asString"] == [{"model": "mistral:7b", "numCtx": 8192}, nothing, nothing]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import select
 import socket
 import threading
-from collections.abc import Mapping
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Any, Self, TypeVar
 
 POLL_SECONDS = 0.02
 
@@ -17,23 +20,13 @@ class ClientGoneError(Exception):
     """Whoever asked has closed the connection, or the stand-in is ending."""
 
 
-class Fake(Protocol):
-    """A stand-in."""
-
-    stopping: threading.Event
-
-    def handle(self, handler: FakeHandler, path: str, body: Mapping[str, Any]) -> None:
-        """Answer one request."""
-        ...
-
-
 class FakeServer(ThreadingHTTPServer):
     """Listens on a free loopback port."""
 
     daemon_threads = False
     request_queue_size = 128
 
-    def __init__(self, fake: Fake) -> None:
+    def __init__(self, fake: StandIn) -> None:
         super().__init__(("127.0.0.1", 0), FakeHandler)
         self.fake = fake
 
@@ -101,3 +94,86 @@ class FakeHandler(BaseHTTPRequestHandler):
         readable = select.select([self.connection], [], [], seconds)[0]
         if self.fake.stopping.is_set() or (readable and not self.connection.recv(1, socket.MSG_PEEK)):
             raise ClientGoneError
+
+
+class FakeCall:
+    """One request that is being answered; what a behaviour is handed, with what the API at hand says besides."""
+
+    def __init__(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self._handler = handler
+
+    def raw(self, content: bytes) -> None:
+        """Send bytes of any kind in the stream."""
+        self._handler.chunk(content)
+
+    def stop(self) -> None:
+        """End the stream in good order, but without a word that the answer is whole."""
+        self._handler.end_stream()
+
+    def drop(self) -> None:
+        """Close the connection once this call is over."""
+        self._handler.close_connection = True
+
+    def wait(self, seconds: float = math.inf) -> None:
+        """Say nothing for a while, or for ever.
+
+        :raises ClientGoneError: the client has gone.
+        """
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._handler.check_peer(min(left, POLL_SECONDS))
+
+
+C = TypeVar("C", bound=FakeCall)
+
+
+def in_turn(*behaviours: Callable[[C], None]) -> Callable[[C], None]:
+    """Behave so on the first call, so on the second, and like the last from then on."""
+    left = list(behaviours)
+    lock = threading.Lock()
+
+    def behave(call: C) -> None:
+        with lock:
+            chosen = left.pop(0) if len(left) > 1 else left[0]
+        chosen(call)
+
+    return behave
+
+
+class StandIn(ABC):
+    """A stand-in, which listens from ``with`` to the end of its block."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.closed: list[float] = []
+        """When a client went away in the middle of an answer, by :func:`time.monotonic`."""
+        self._server = FakeServer(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @abstractmethod
+    def handle(self, handler: FakeHandler, path: str, body: Mapping[str, Any]) -> None:
+        """Answer one request."""
+
+    def behave(self, behaviour: Callable[[C], None], call: C) -> None:
+        """Let a behaviour answer, and note when the client goes meanwhile."""
+        try:
+            behaviour(call)
+        except (ClientGoneError, ConnectionError):
+            self.closed.append(time.monotonic())
+            call.drop()

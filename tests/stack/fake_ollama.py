@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from tests.stack.fake_http import POLL_SECONDS, ClientGoneError, FakeHandler, FakeServer
+from tests.stack.fake_http import POLL_SECONDS, FakeCall, FakeHandler, StandIn
+from tests.stack.fake_http import in_turn as in_turn
 
 BASE = "base:1b"
 """The one model that is there from the beginning."""
@@ -48,12 +48,8 @@ class Model:
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-class Call:
+class Call(FakeCall):
     """One chat or creation that is being answered; what a behaviour is handed."""
-
-    def __init__(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
-        self.body = body
-        self._handler = handler
 
     def refuse(self, status: int, error: str) -> None:
         """Answer with an HTTP error in Ollama's form."""
@@ -78,23 +74,6 @@ class Call:
         last = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": reason}
         self._line({**last, "prompt_eval_count": counted, "eval_count": answer_tokens, "load_duration": 0})
         self._handler.end_stream()
-
-    def stop(self) -> None:
-        """End the stream in good order, but without the line that says that the answer is whole."""
-        self._handler.end_stream()
-
-    def raw(self, content: bytes) -> None:
-        """Send bytes of any kind in the stream."""
-        self._handler.chunk(content)
-
-    def wait(self, seconds: float = math.inf) -> None:
-        """Say nothing for a while, or for ever.
-
-        :raises ClientGoneError: the client has gone.
-        """
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._handler.check_peer(min(left, POLL_SECONDS))
 
     def wait_for(self, event: threading.Event) -> None:
         """Say nothing until a test sets ``event``.
@@ -128,55 +107,28 @@ def refuses(status: int, error: str) -> Behaviour:
     return lambda call: call.refuse(status, error)
 
 
-def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Behave so on the first call, so on the second, and like the last from then on."""
-    left = list(behaviours)
-    lock = threading.Lock()
-
-    def behave(call: Call) -> None:
-        with lock:
-            chosen = left.pop(0) if len(left) > 1 else left[0]
-        chosen(call)
-
-    return behave
-
-
 FINE = answers("A flake is ", "a folder with ", "a lock file.")
 
 
-class FakeOllama:
+class FakeOllama(StandIn):
     """The stand-in, from ``with`` to the end of its block. ``chat`` and ``making`` may be set at any time."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.version = "0.17.4"
         self.models: dict[str, Model] = {BASE: Model()}
         self.requests: list[Received] = []
-        self.closed: list[float] = []
-        """When a client went away in the middle of an answer, by :func:`time.monotonic`."""
         self.most_at_once = 0
         self.chat: Behaviour = FINE
         self.making: Behaviour | None = None
         """In place of making the model that /api/create is asked for."""
-        self.stopping = threading.Event()
         self._at_once = 0
         self._lock = threading.Lock()
-        self._server = FakeServer(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     @property
     def url(self) -> str:
         """What the daemon is to be given."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return self.address
 
     @property
     def chats(self) -> list[Mapping[str, Any]]:
@@ -240,10 +192,7 @@ class FakeOllama:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
-            self.chat(Call(handler, body))
-        except (ClientGoneError, ConnectionError):
-            self.closed.append(time.monotonic())
-            handler.close_connection = True
+            self.behave(self.chat, Call(handler, body))
         finally:
             with self._lock:
                 self._at_once -= 1

@@ -7,14 +7,13 @@ It records every request. What becomes of a chat is a function that a test sets:
 from __future__ import annotations
 
 import json
-import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from tests.stack.fake_http import POLL_SECONDS, ClientGoneError, FakeHandler, FakeServer
+from tests.stack.fake_http import ClientGoneError, FakeCall, FakeHandler, StandIn
+from tests.stack.fake_http import in_turn as in_turn
 
 BASE = "served-7b"
 """The one model that is there from the beginning."""
@@ -31,12 +30,8 @@ class Received:
     at: float
 
 
-class Call:
+class Call(FakeCall):
     """One chat that is being answered; what a behaviour is handed."""
-
-    def __init__(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
-        self.body = body
-        self._handler = handler
 
     def refuse(self, status: int, message: str, *, headers: Mapping[str, str] | None = None, **more: object) -> None:
         """Answer with an HTTP error in OpenAI's form."""
@@ -70,10 +65,6 @@ class Call:
         self.raw(b"data: [DONE]\n\n")
         self._handler.end_stream()
 
-    def stop(self) -> None:
-        """End the stream in good order, but without a word that the answer is whole."""
-        self._handler.end_stream()
-
     def hang_up(self) -> None:
         """Close the connection in the middle."""
         raise ClientGoneError
@@ -86,19 +77,6 @@ class Call:
     def data(self, content: object) -> None:
         """Send any JSON as an event."""
         self.raw(b"data: " + json.dumps(content).encode() + b"\n\n")
-
-    def raw(self, content: bytes) -> None:
-        """Send bytes of any kind in the stream."""
-        self._handler.chunk(content)
-
-    def wait(self, seconds: float = math.inf) -> None:
-        """Say nothing for a while, or for ever.
-
-        :raises ClientGoneError: the client has gone.
-        """
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._handler.check_peer(min(left, POLL_SECONDS))
 
     def counted(self) -> int:
         """About as many tokens as a real tokenizer counts."""
@@ -125,19 +103,6 @@ def refuses(status: int, message: str, *, headers: Mapping[str, str] | None = No
     return lambda call: call.refuse(status, message, headers=headers, **more)
 
 
-def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """Behave so on the first call, so on the second, and like the last from then on."""
-    left = list(behaviours)
-    lock = threading.Lock()
-
-    def behave(call: Call) -> None:
-        with lock:
-            chosen = left.pop(0) if len(left) > 1 else left[0]
-        chosen(call)
-
-    return behave
-
-
 def without(field: str, then: Behaviour, *, status: int = 400, message: str = "") -> Behaviour:
     """Refuse requests that have a field, as servers do that do not know it."""
 
@@ -153,37 +118,23 @@ def without(field: str, then: Behaviour, *, status: int = 400, message: str = ""
 FINE = answers("A flake is ", "a folder with ", "a lock file.")
 
 
-class FakeOpenAI:
+class FakeOpenAI(StandIn):
     """The stand-in, from ``with`` to the end of its block. ``chat`` and the rest may be set at any time."""
 
     def __init__(self, *, key: str = "") -> None:
+        super().__init__()
         self.key = key
         """What requests have to bring; '' for nothing."""
         self.models: list[dict[str, Any]] = [{"id": BASE, "object": "model"}, {"id": EMBEDDING, "object": "model"}]
         self.lists_models = True
         self.dimensions = 8
         self.requests: list[Received] = []
-        self.closed: list[float] = []
-        """When a client went away in the middle of an answer, by :func:`time.monotonic`."""
         self.chat: Behaviour = FINE
-        self.stopping = threading.Event()
-        self._server = FakeServer(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     @property
     def url(self) -> str:
         """What the daemon is to be given."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"{self.address}/v1"
 
     @property
     def chats(self) -> list[Mapping[str, Any]]:
@@ -206,7 +157,7 @@ class FakeOpenAI:
             data = [{"index": n, "embedding": self._vector(text)} for n, text in enumerate(texts)]
             handler.reply({"object": "list", "data": data[::-1]})
         elif path == "/v1/chat/completions" and body["model"] in {model["id"] for model in self.models}:
-            self._chat(handler, body)
+            self.behave(self.chat, Call(handler, body))
         else:
             message = f"The model `{body.get('model', path)}` does not exist."
             handler.reply({"error": {"message": message, "code": "model_not_found"}}, 404)
@@ -214,10 +165,3 @@ class FakeOpenAI:
     def _vector(self, text: str) -> list[float]:
         content = (text.encode() * self.dimensions)[: self.dimensions].ljust(self.dimensions, b"x")
         return [byte / 255 for byte in content]
-
-    def _chat(self, handler: FakeHandler, body: Mapping[str, Any]) -> None:
-        try:
-            self.chat(Call(handler, body))
-        except (ClientGoneError, ConnectionError):
-            self.closed.append(time.monotonic())
-            handler.close_connection = True

@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import sys
 import time
 import venv
@@ -22,6 +21,7 @@ from tests.stack import cache
 from tests.stack.console import run_long, say
 from tests.stack.errors import StackError, closing_lines
 from tests.stack.guarded import GuardedProcess
+from tests.stack.loopback import free_port
 
 REQUIREMENT = "litellm[proxy]==1.108.7"
 VERSION = REQUIREMENT.partition("==")[2]
@@ -60,11 +60,6 @@ def obtain(root: Path | None = None) -> LiteLLM:
     return LiteLLM(program, "installed now")
 
 
-def ollama(url: str, model: str, *, num_ctx: int = 4096) -> dict[str, object]:
-    """An Ollama by its own API; ``num_ctx`` is the context that it is told to load the model with, in tokens."""
-    return {"model": f"ollama_chat/{model}", "api_base": url, "num_ctx": num_ctx, "keep_alive": "10m"}
-
-
 def openai_api(url: str, model: str) -> dict[str, object]:
     """A server with OpenAI's API; Ollama's ends in /v1."""
     return {"model": f"openai/{model}", "api_base": url, "api_key": "none"}
@@ -73,7 +68,7 @@ def openai_api(url: str, model: str) -> dict[str, object]:
 class LiteLLMProxy:
     """The proxy on a free loopback port, from ``with`` to the end of its block.
 
-    :param engines: what each is to LiteLLM: :func:`ollama` or :func:`openai_api`.
+    :param engines: what each is to LiteLLM: see :func:`openai_api`.
     """
 
     def __init__(self, package: LiteLLM, folder: Path, engines: Sequence[Mapping[str, object]]) -> None:
@@ -91,9 +86,7 @@ class LiteLLMProxy:
 
     def __enter__(self) -> Self:
         self._folder.mkdir(exist_ok=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         config = self._folder / "config.yaml"
         # JSON is YAML.
         config.write_text(json.dumps(self._config()))

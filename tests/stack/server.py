@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import tempfile
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Self
 from tests.stack import cache
 from tests.stack.errors import StackError, closing_lines
 from tests.stack.guarded import GuardedProcess
+from tests.stack.loopback import free_port
 from tests.stack.ollama_binary import OllamaBinary
 from tests.stack.ollama_http import OllamaHttp
 
@@ -107,7 +107,7 @@ class OllamaServer:
         for attempt in range(PORT_TRIES):
             # Another program may take the free port before Ollama does: then try another one. After a
             # restart the clients know the port, so it must be the same one.
-            self._port = chosen or _free_port()
+            self._port = chosen or free_port()
             written = self.log.stat().st_size if self.log.exists() else 0
             self._process = GuardedProcess([str(self.binary.path), "serve"], environment=self.environment, log=self.log)
             if self._answers():
@@ -165,10 +165,3 @@ class OllamaServer:
                 time.sleep(0.02)
                 return self.running
         return False
-
-
-def _free_port() -> int:
-    """Return a loopback port that nobody uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

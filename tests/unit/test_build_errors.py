@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nix_trinity.client.build_errors import MOST_CHARACTERS, failure_in, plain, tail_of
+from nix_trinity.client.build_errors import MOST_CHARACTERS, failure_in, plain, tail_of, was_interrupted
 
 SAMPLES = Path(__file__).parents[1] / "data" / "build_errors"
 BUILDER = (
@@ -50,6 +50,7 @@ def test_what_went_well_or_was_stopped_is_nothing_to_explain(name: str) -> None:
     output = sample(name)
     assert "error:" in output
     assert failure_in(output) is None
+    assert was_interrupted(output) is (name == "interrupted")
 
 
 def test_a_warning_that_stopped_nothing_is_left_out() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import Config, load_config, parse_config
+from nix_trinity.config_check import check_config
 from nix_trinity.daemon import main
 from nix_trinity.errors import CatalogueError, ConfigError, TrinityError
 from nix_trinity.nixos_names import option_of
@@ -337,3 +338,10 @@ def test_every_key_has_its_option() -> None:
     assert named <= set(keys), "the table names no key that is gone"
     for key in {*keys, *SET_BY_AN_OPTION} - {"models.roles"}:
         assert option_of(key) == f"{NIXOS}.{SET_BY_AN_OPTION.get(key, f'settings.{key}')}"
+
+
+def test_a_pack_that_whoever_checks_may_not_look_at_may_come_later(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    # As a folder that is closed to them does, it makes the look at it fail; root sees into those.
+    file.write_text(f'[corpus]\npacks = ["/{"a" * 300}"]\n')
+    check_config(file)

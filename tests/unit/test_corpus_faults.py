@@ -188,11 +188,13 @@ def test_bad_notes_and_manuals_are_told_one_by_one(tmp_path: Path) -> None:
         (manual / "latin.md").write_bytes(b"# Caf\xe9\n")
         (manual / "good.md").write_text("# Ventilator\n\nIt turns.\n")
         os.mkfifo(notes / "pipe.md")
+        (notes / os.fsdecode(b"caf\xe9.md")).write_text("its name cannot be written down")
         places = CorpusPlaces(manual=str(manual), notes=(str(notes), str(tmp_path / "absent")))
         async with indexed(tmp_path, places) as corpus:
             assert sorted(corpus.problems) == sorted(
                 [
                     f"{manual}/latin.md: byte 5 is not UTF-8.",
+                    f"{notes}: 'caf\\udce9.md' is no UTF-8, so it is left out. Give it another name.",
                     f"{notes}/headless.md: there is no head between two lines +++.",
                     f"{notes}/key.md: the note's head cannot be used: Object contains unknown field `tag`.",
                     f"{notes}/long.md: it has more than the 256 KiB that such a file may have.",

@@ -93,7 +93,13 @@ def test_a_command_that_fails_in_its_own_words_is_explained_by_the_last_of_them(
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("echo fine; echo 'error: x' >&2", 0), ("exit 7", 7), ("echo 'error: x' >&2; exit 130", 130)],
+    [
+        ("echo fine; echo 'error: x' >&2", 0),
+        ("exit 7", 7),
+        ("echo 'error: x' >&2; exit 130", 130),
+        # So Nix ends on Ctrl-C, and a nixos-rebuild around it.
+        ("echo 'error: interrupted by the user' >&2; exit 1", 1),
+    ],
 )
 def test_nobody_is_asked_of_what_went_well_says_nothing_or_was_stopped(
     daemon: FakeDaemon, command: str, code: int
@@ -160,7 +166,7 @@ def test_at_a_terminal_a_command_sees_one(daemon: FakeDaemon) -> None:
         assert shown.exit_code() == 0, shown.screen
 
 
-@pytest.mark.parametrize(("key", "asked"), [("\r", 1), ("y\r", 1), ("n\r", 0)])
+@pytest.mark.parametrize(("key", "asked"), [("\r", 1), ("y\r", 1), ("n\r", 0), ("\x03", 0), ("\x04", 0)])
 def test_at_a_terminal_the_explanation_can_be_offered(daemon: FakeDaemon, key: str, asked: int) -> None:
     with terminal(daemon, "--offer", "--", *FAILING) as shown:
         shown.read_until("Explain this error? [Y/n] ")

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,20 +75,23 @@ def loopback_addresses(port: int) -> list[str]:
     return [f"127.0.0.1:{port}", *([f"[::1]:{port}"] if socket.AF_INET6 in families else [])]
 
 
+@contextmanager
+def opened(folder: Path, engine: FakeOllama, *, config: str, **more: Any) -> Iterator[Door]:
+    """A daemon with a port, which asks ``engine``."""
+    port = free_port()
+    whole = f"{config}\n{http_section(folder, port)}"
+    addresses = loopback_addresses(port)
+    with ActivatedDaemon(folder, ollama_url=engine.url, model=BASE, config=whole, http=addresses, **more) as daemon:
+        daemon.json("GET", "/v1/status")
+        yield Door(daemon, engine, port)
+
+
 @pytest.fixture(scope="module")
 def module_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """Nobody is in its groups: whoever may ask, may by the token."""
-    folder = tmp_path_factory.mktemp("d")
-    port = free_port()
-    config = '[access]\nusers_group = "no-such-group"\noperators_group = "none-either"\n' + http_section(folder, port)
-    with (
-        FakeOllama() as engine,
-        ActivatedDaemon(
-            folder, ollama_url=engine.url, model=BASE, config=config, options=None, http=loopback_addresses(port)
-        ) as daemon,
-    ):
-        daemon.json("GET", "/v1/status")
-        yield Door(daemon, engine, port)
+    config = '[access]\nusers_group = "no-such-group"\noperators_group = "none-either"'
+    with FakeOllama() as engine, opened(tmp_path_factory.mktemp("d"), engine, config=config, options=None) as door:
+        yield door
 
 
 @pytest.fixture

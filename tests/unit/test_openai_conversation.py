@@ -178,6 +178,13 @@ def test_nothing_of_a_long_message_is_lost_and_there_is_always_a_question(sent: 
     assert sorted(character for character in asked + attachment if character in "ab") == letters
 
 
+def test_a_quarter_of_a_million_messages_are_read_at_once() -> None:
+    began = time.process_time()
+    found = said(*[user("how do I do that, please tell me now")] * 250_000, user("enable SSH"))
+    assert (found.question, len(found.turns)) == ("enable SSH", 1)
+    assert time.process_time() - began < 5
+
+
 @pytest.mark.parametrize("sent", ["~~~x\n" * 400_000, "```\n" * 400_000, "a?\n\n" * 400_000, "[NixTrinity: " * 150_000])
 def test_two_megabytes_of_anything_are_read_at_once(sent: str) -> None:
     began = time.process_time()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -10,11 +11,15 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 
 from nix_trinity.engines.deadlines import Deadlines
 from nix_trinity.engines.definitions import Definitions
 from nix_trinity.engines.openai_compatible import OpenAIEngine
+from nix_trinity.engines.openai_events import EventDecoder
+from nix_trinity.engines.openai_form import fault_of
+from nix_trinity.engines.openai_models import read_vectors
 from nix_trinity.engines.protocol import ChatMessage, ChatRequest, CreateRequest, Engine, Usage
 from nix_trinity.errors import (
     ConfigError,
@@ -155,6 +160,15 @@ def test_a_stream_may_be_cut_anywhere_and_have_what_else_is_allowed(
     assert asked(fake, tmp_path, raw(*blocks))[0] == "café"
 
 
+def test_a_long_line_in_small_blocks_is_read_once() -> None:
+    decoder = EventDecoder()
+    began = time.process_time()
+    events = [event for block in [b"data: ", *[b"x" * 16] * 60_000, b"\r", b"\n\r\n"] for event in decoder.feed(block)]
+    # Read anew with each block, this takes minutes.
+    assert time.process_time() - began < 15
+    assert [len(event) for event in events] == [960_000]
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -222,6 +236,28 @@ def test_the_key_is_sent_and_never_shown(fake: FakeOpenAI, tmp_path: Path, capfd
     assert KEY not in out.out + out.err
 
 
+ODD_KEY = "0123456789abcdefODDKEY"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        lambda call: call.refuse(403, f"not with {ODD_KEY}"),
+        lambda call: call.reply([f"Authorization: Bearer {ODD_KEY}"]),
+        lambda call: raw(b'data: {"error": {"message": "not with ' + ODD_KEY.encode() + b'", "code": 403}}\n\n')(call),
+        lambda call: raw(b'data: "' + ODD_KEY.encode() + b'"\n\n')(call),
+    ],
+    ids=["refused", "no object", "refused in a stream", "no object in a stream"],
+)
+def test_a_key_of_no_known_form_that_a_server_echoes_is_not_shown(
+    fake: FakeOpenAI, tmp_path: Path, behaviour: Behaviour
+) -> None:
+    fake.chat = behaviour
+    with pytest.raises(EngineError) as caught:
+        run(fake, tmp_path, answer, key=lambda: ODD_KEY)
+    assert "ODDKEY" not in str(caught.value)
+
+
 def test_a_key_that_cannot_be_read_is_an_engine_that_cannot_be_asked(fake: FakeOpenAI, tmp_path: Path) -> None:
     def unreadable() -> str:
         raise ConfigError("openai.api_key_file: it is not there.", "Write it.")
@@ -235,6 +271,7 @@ def test_a_key_that_cannot_be_read_is_an_engine_that_cannot_be_asked(fake: FakeO
     ("behaviour", "kind", "words"),
     [
         (refuses(404, "The model `x` does not exist"), ModelMissingError, "Served there"),
+        (refuses(404, "The model `long-context-7b` does not exist"), ModelMissingError, "Served there"),
         (refuses(400, "Invalid model name passed in model=x"), ModelMissingError, BASE),
         (refuses(400, "maximum context length is 4096 tokens; reduce max_tokens"), ContextTooLongError, "4096"),
         (refuses(400, "too long", code="context_length_exceeded"), ContextTooLongError, "window"),
@@ -316,6 +353,13 @@ def test_a_server_that_is_not_there_is_said_to_be_away(fake: FakeOpenAI, tmp_pat
     assert "openai.url" in caught.value.hint
 
 
+def test_https_to_a_server_without_it_is_not_said_to_be_away(fake: FakeOpenAI, tmp_path: Path) -> None:
+    with pytest.raises(EngineUnreachableError) as caught:
+        run(fake, tmp_path, answer, url=fake.url.replace("http:", "https:"))
+    assert "encrypted" in caught.value.message
+    assert "https://" in caught.value.hint
+
+
 @pytest.mark.parametrize("spoken", [(), ("A flake ",)])
 def test_silence_has_its_limits_and_comments_are_silence(
     fake: FakeOpenAI, tmp_path: Path, spoken: tuple[str, ...]
@@ -374,6 +418,19 @@ def test_a_field_that_is_refused_is_asked_without_once_and_remembered(
     run(fake, tmp_path, work)
     assert [field in body for body in fake.chats] == [True, False, False]
     assert ("max_completion_tokens" in fake.chats[-1]) == (field == "max_tokens")
+
+
+def test_after_the_first_word_nothing_is_asked_again(fake: FakeOpenAI, tmp_path: Path) -> None:
+    """A fault that sounds like a refused field would have the answer's beginning said twice."""
+
+    def stopped(call: Call) -> None:
+        call.start()
+        call.say("A flake ")
+        call.data({"error": {"message": "max_tokens: the engine broke down", "code": 400}})
+        call.stop()
+
+    assert "broke down" in refused(fake, tmp_path, stopped, EngineError).message
+    assert len(fake.chats) == 1
 
 
 def test_a_model_without_a_system_role_has_it_with_the_first_question(fake: FakeOpenAI, tmp_path: Path) -> None:
@@ -464,3 +521,63 @@ def test_many_ask_at_once(fake: FakeOpenAI, tmp_path: Path) -> None:
     found = run(fake, tmp_path, work, deadlines=Deadlines())
     assert {text for text, _ in found} == {"A flake is a folder with a lock file."}
     assert threading.active_count() < 60
+
+
+def test_vectors_refused_with_words_of_roles_are_an_error_like_any_other(tmp_path: Path) -> None:
+    refusal = httpx.Response(400, json={"error": {"message": "your role in this system may not embed"}})
+    transport = httpx.MockTransport(lambda _: refusal)
+
+    async def work() -> None:
+        engine = OpenAIEngine("http://127.0.0.1:9/v1", Definitions(tmp_path), transport=transport)
+        await engine.embed(EMBEDDING, ["a"])
+
+    with pytest.raises(EngineError, match="may not embed"):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        [{"embedding": [1.0]}],
+        [{"embedding": [1.0]}, {"embedding": [1.0, 2.0]}],
+        [{"embedding": [1.0]}, {"embedding": [math.nan]}],
+        [{"embedding": [1.0]}, {"embedding": []}],
+        [{"embedding": [1.0]}, {"embedding": "AACAPw=="}],
+        [{"embedding": [1.0]}, {"embedding": [True]}],
+        [{"embedding": [1.0], "index": 1}, {"embedding": [1.0], "index": 1}],
+        [{"embedding": [1.0], "index": 1}, {"embedding": [1.0], "index": 2}],
+        ["x", "y"],
+    ],
+)
+def test_vectors_that_are_none_or_of_nobody_are_refused(data: object) -> None:
+    with pytest.raises(ValueError, match="vector"):
+        read_vectors({"data": data}, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "fault"),
+    [
+        ("22", {"const": 22}, ""),
+        ("true", {"const": 1}, "has to be 1"),
+        ('"b"', {"enum": ["a"]}, 'one of "a"'),
+        ("7", {"anyOf": [{"type": "string"}, {"type": "integer"}]}, ""),
+        ("null", {"anyOf": [{"type": "string"}, {"type": "integer"}]}, "none of those"),
+        ("true", {"type": "integer"}, "type integer"),
+        ("2.0", {"type": "integer"}, ""),
+        ('"abc"', {"type": "string", "maxLength": 2}, "too long"),
+        ('"abc"', {"type": "string", "pattern": "^b"}, "does not match"),
+        ("0", {"type": "integer", "minimum": 1}, "out of range"),
+        ("[1, 2]", {"type": "array", "maxItems": 1}, "not 0 to 1"),
+        ('[1, "x"]', {"type": "array", "items": {"type": "integer"}}, "[1] has to be"),
+        ("{}", SCHEMA, 'lacks "port"'),
+        ('{"port": 1, "x": 2}', SCHEMA, '"x", which is not to be there'),
+        ('{"port": ', SCHEMA, "not JSON"),
+        ("[" * 100_000, SCHEMA, "not JSON"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_by_its_schema(value: str, schema: dict[str, object], fault: str) -> None:
+    found = fault_of(value, schema)
+    assert fault in found
+    assert bool(found) == bool(fault)

@@ -152,6 +152,8 @@ def test_who_waits_and_who_is_turned_away_is_told_as_described(described: Descri
         ("POST", "/v1/feedback", {"verdict": "good", "id": "nothing"}, "not_found"),
         ("POST", "/v1/feedback", {"verdict": "corrected"}, "bad_request"),
         ("GET", "/v1/history?limit=0", None, "bad_request"),
+        ("GET", f"/v1/history?limit={'9' * 5000}", None, "bad_request"),
+        ("GET", f"/v1/options?q=ssh&limit={'9' * 5000}", None, "bad_request"),
         ("GET", "/v1/history/nothing", None, "not_found"),
         ("DELETE", "/v1/history/nothing", None, "not_found"),
     ],

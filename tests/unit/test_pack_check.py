@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from nix_trinity.answering.pack_check import MOST_PROBLEMS, PackChecker, PackReport
+from nix_trinity.knowledge.option_tree import OptionTree
 from nix_trinity.pack_door import check_pack
 from tests.data.packs import MANIFEST, NOTE, exchange, write_pack
 from tests.secret_shapes import SHAPES, Shape
@@ -105,6 +107,12 @@ def test_every_shape_of_a_secret_is_found(shape: Shape) -> None:
     assert any("looks like a secret" in one.message for one in found({"pack.toml": MANIFEST, "a.md": note}).problems)
 
 
+def test_a_secret_in_an_exchanges_options_is_found() -> None:
+    line = json.dumps(exchange(options={"services.openssh.enable": "ghp_" + "a1B2c3D4e5F6" * 3}))
+    [one] = found({"pack.toml": MANIFEST, "x.jsonl": line}).problems
+    assert "looks like a secret" in one.message
+
+
 @pytest.mark.parametrize(
     ("files", "said"),
     [
@@ -126,6 +134,21 @@ def test_what_is_said(files: dict[str, str | bytes], said: str) -> None:
 def test_a_flood_of_problems_is_counted() -> None:
     report = found({"pack.toml": MANIFEST, "x.jsonl": "x\n" * (MOST_PROBLEMS + 5)})
     assert (len(report.problems), report.more_problems, report.ok) == (MOST_PROBLEMS, 5, False)
+
+
+def test_suggestions_are_not_looked_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    nearest = OptionTree.nearest
+
+    def counted(tree: OptionTree, *given: Any, **more: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return nearest(tree, *given, **more)
+
+    monkeypatch.setattr(OptionTree, "nearest", counted)
+    lines = (exchange(f"q{n}", "a", options={f"gone.x{n}.y{m}": "boolean" for m in range(100)}) for n in range(11))
+    assert check_pack(write_pack(tmp_path / "pack", *lines), SAMPLE_OPTIONS, as_json=False) == 1
+    assert looked == MOST_PROBLEMS
 
 
 def test_the_command_without_a_daemon_writes_lines_as_compilers_do(tmp_path: Path, capsys: Any) -> None:
@@ -158,7 +181,8 @@ def test_the_daemon_says_the_same_as_the_command_without_one(daemon: ActivatedDa
     pack = write_pack(tmp_path / "pack", exchange(answer="Set `services.openssh.enabled`."), notes={"a.md": "x"})
     (pack / ".git").mkdir()
     (pack / ".git" / "x.md").write_text("x")
-    (pack / "README.md").write_text("# The team's\n")
+    (pack / "README.md").symlink_to("/etc/passwd")
+    (pack / os.fsdecode(b"\xff.md")).write_text(NOTE)
     (pack / "link.md").symlink_to("/etc/passwd")
     (pack / "loop.md").symlink_to("loop.md")
     with (pack / "huge.jsonl").open("wb") as file:
@@ -168,14 +192,14 @@ def test_the_daemon_says_the_same_as_the_command_without_one(daemon: ActivatedDa
     report = json.loads(done.stdout)
     assert problems(report) == problems(checked(pack))
     assert problems(report) == [
-        ("a.md", 1), ("exchanges.jsonl", 1), ("huge.jsonl", 1), ("link.md", 1), ("loop.md", 1),
+        ("a.md", 1), ("exchanges.jsonl", 1), ("huge.jsonl", 1), ("link.md", 1), ("loop.md", 1), ("\ufffd.md", 1),
     ]  # fmt: skip
     assert "leads out of the pack" in report["problems"][3]["message"]
     text = daemon.client("nix-trinity", "pack", "check", str(pack))
     assert text.returncode == 1
     assert text.stdout.splitlines()[0].startswith(f"{pack}/a.md:1: there is no head")
     assert text.stdout.splitlines()[-1] == (
-        "team-knowledge: 0 notes and 1 exchanges checked, by the options of NixOS 25.05: 5 problems."
+        "team-knowledge: 0 notes and 1 exchanges checked, by the options of NixOS 25.05: 6 problems."
     )
 
 

@@ -15,6 +15,7 @@ from nix_trinity.knowledge.corpus.corpus import Corpus
 from nix_trinity.knowledge.corpus.index_file import FILE_NAME
 from nix_trinity.knowledge.corpus.pack_places import PackPlace
 from nix_trinity.knowledge.corpus.packs import PackedExchange
+from nix_trinity.knowledge.corpus.passage_search import PassageReader
 from nix_trinity.knowledge.corpus.places import CorpusPlaces
 from nix_trinity.knowledge.corpus.words import stems
 from nix_trinity.knowledge.packs import Pack
@@ -55,6 +56,12 @@ class Indexed:
         assert (await found(corpus, "print documents"))[0] == "services.printing.enable"
         await corpus.close()
         return corpus.problems
+
+    def kinds(self) -> dict[str, int]:
+        """How many sources of packs there are, by their kinds."""
+        connection = apsw.Connection(str(self.state / FILE_NAME))
+        rows = connection.execute("SELECT kind, count(*) FROM sources WHERE kind LIKE 'pack-%' GROUP BY kind")
+        return {str(kind): int(str(count)) for kind, count in rows}
 
     def traces(self) -> set[str]:
         """Which of the telling words stand anywhere in the index's files, whole or as a stem."""
@@ -141,6 +148,68 @@ def test_what_a_new_revision_dropped_is_gone_as_well(index: Indexed, tmp_path: P
     run(work())
 
 
+def test_what_cannot_be_scrubbed_now_is_with_the_next_look(
+    index: Indexed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nix_trinity.knowledge.corpus.index_file._BUSY_MS", 100)
+
+    async def work() -> None:
+        await (await index.over(write_pack(tmp_path / "pack", exchange()))).close()
+        # Somebody reads the file, so that the write-ahead log cannot be written back.
+        reader = apsw.Connection(str(index.state / FILE_NAME))
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM passages").fetchall()
+        corpus = await index.over()
+        [problem] = corpus.problems
+        assert problem.endswith("cannot be written: database is locked."), problem
+        assert index.traces() != set()
+        reader.execute("COMMIT")
+        await corpus.refresh()
+        assert (corpus.problems, index.traces()) == ((), set())
+        await corpus.close()
+
+    run(work())
+
+
+def test_a_pack_within_another_goes_with_its_own_entry(index: Indexed, tmp_path: Path) -> None:
+    async def work() -> None:
+        outer = write_pack(tmp_path / "outer", notes={})
+        inner = write_pack(outer / "inner")
+        both = PackPlace(str(inner), name="inner")
+        await (await index.over(outer, both)).close()
+        corpus = await index.over(both)
+        [note] = (await searched(corpus, "why", PASTED)).notes
+        assert note.pack == Pack("inner", "", "CC-BY-4.0")
+        await corpus.close()
+        assert index.kinds() == {"pack-notes": 1}
+
+    run(work())
+
+
+def test_a_note_of_nobody_knows_which_pack_is_not_shown_as_our_own(index: Indexed, tmp_path: Path) -> None:
+    async def work() -> None:
+        await (await index.over(write_pack(tmp_path / "pack"))).close()
+
+    run(work())
+    connection = apsw.Connection(str(index.state / FILE_NAME))
+    assert len(PassageReader(connection).notes_triggered(PASTED)) == 1
+    connection.execute("DELETE FROM packs")
+    assert PassageReader(connection).notes_triggered(PASTED) == []
+
+
+def test_a_packs_notes_make_no_option_often_named(index: Indexed, tmp_path: Path) -> None:
+    async def mentions(*packs: Path, notes: tuple[str, ...] = ()) -> int:
+        corpus = await index.over(*packs, notes=notes)
+        found = await corpus.read(lambda reader: reader.candidates(reader.options_named("services.openssh.enable")))
+        await corpus.close()
+        return found[0].mentions
+
+    pack = write_pack(tmp_path / "pack")
+    without = run(mentions())
+    assert run(mentions(notes=(str(pack / "notes"),))) == without + 1
+    assert run(mentions(pack)) == without
+
+
 def test_an_older_index_keeps_its_vectors(index: Indexed, tmp_path: Path) -> None:
     async def work() -> None:
         await (await index.over()).close()
@@ -162,13 +231,16 @@ def test_an_older_index_keeps_its_vectors(index: Indexed, tmp_path: Path) -> Non
 def test_secrets_of_a_pack_are_not_indexed(index: Indexed, tmp_path: Path) -> None:
     async def work() -> None:
         token = "ghp_" + "a1B2c3D4e5F6" * 3
-        note = NOTE.replace("from the tap", f"from the tap with {token}")
-        pack = write_pack(tmp_path / "pack", exchange(answer=f"Use {token}."), notes={"a.md": note})
+        note = NOTE.replace("from the tap", f"from the tap with {token}").replace('left*"', f'left*", "token {token}"')
+        note = note.replace("asked = [", f'asked = ["what is {token}", ')
+        line = exchange(answer=f"Use {token}.", options={"services.openssh.enable": token, token: "boolean"})
+        pack = write_pack(tmp_path / "pack", line, notes={"a.md": note})
         corpus = await index.over(pack)
+        assert corpus.problems == ()
         [one] = await like(corpus)
         assert "[redacted" in one.exchange.answer
         await corpus.close()
-        assert not any(token.encode() in file.read_bytes() for file in index.state.iterdir())
+        assert not any(token.lower().encode() in file.read_bytes().lower() for file in index.state.iterdir())
 
     run(work())
 
@@ -294,6 +366,10 @@ def a_manifest_link_out(pack: Path) -> None:
     (pack / "pack.toml").symlink_to("../elsewhere.toml")
 
 
+def a_name_that_is_not_utf_8(pack: Path) -> None:
+    (pack / os.fsdecode(b"\xff.md")).write_text(NOTE)
+
+
 def a_pipe(pack: Path) -> None:
     os.mkfifo(pack / "pipe.jsonl")
 
@@ -326,6 +402,8 @@ GOOD = b'{"question": "q", "answer": "a"}\n'
         (lines(b"[" * 100_000), "exchanges.jsonl", ":1: "),
         (huge, "exchanges.jsonl", ": it has more than the 2,048 KiB that such a file may have."),
         (a_link_out, "notes/link.md", ": it is a link that leads out of the pack, and is not read."),
+        (a_name_that_is_not_utf_8, "\ufffd.md", ": its name has characters that cannot be shown, so it is not read."),
+        (lambda pack: (pack / "a\nb.md").write_text(NOTE), "a\ufffdb.md", ": its name has characters"),
         (a_pipe, "pipe.jsonl", ": cannot be read: it is not a file."),
         (lambda pack: (pack / "b.md").write_bytes(b"+++\xff"), "b.md", ": byte 3 is not UTF-8."),
         (lambda pack: (pack / "b.md").symlink_to("b.md"), "b.md", ": it is a link that leads out of the pack"),
@@ -344,8 +422,7 @@ def test_a_folder_that_leads_out_is_not_gone_into(index: Indexed, tmp_path: Path
     pack = write_pack(tmp_path / "pack")
     a_folder_link_out(pack)
     assert run(index.problems(pack)) == ()
-    connection = apsw.Connection(str(index.state / FILE_NAME))
-    assert connection.execute("SELECT count(*) FROM sources WHERE kind = 'pack-notes'").get == 1
+    assert index.kinds() == {"pack-notes": 1}
 
 
 def test_two_packs_of_one_name(index: Indexed, tmp_path: Path) -> None:

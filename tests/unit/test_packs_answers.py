@@ -99,6 +99,14 @@ def test_what_was_accepted_here_goes_first(tmp_path: Path) -> None:
         assert running.ask(QUESTION)["answer"] == ANSWER
 
 
+def test_what_was_accepted_here_goes_first_also_where_the_pack_has_the_very_question(tmp_path: Path) -> None:
+    with daemon(tmp_path, write_pack(tmp_path / "pack", exchange())) as (running, engine):
+        good(running, running.ask(ALIKE, fresh=True), "corrected", correction="Set `services.openssh.enable`. Ours.")
+        running.ask(QUESTION, fresh=True)
+        prompt = engine.chats[-1]["messages"][-1]["content"]
+        assert 0 < prompt.index("Asked here before") < prompt.index("Asked elsewhere")
+
+
 def test_a_bad_word_keeps_a_packs_answer_away(tmp_path: Path) -> None:
     with daemon(tmp_path, write_pack(tmp_path / "pack", exchange())) as (running, _):
         # A model's answer that was only given the pack's says nothing of it.

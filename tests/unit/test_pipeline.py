@@ -349,3 +349,11 @@ def test_an_old_ollama_is_given_a_modelfile(tmp_path: Path) -> None:
         with ActivatedDaemon(tmp_path, ollama_url=old.url, model=BASE, options=None) as running:
             assert running.ask("what is a flake").get("answer") == WHOLE
         assert "nix-quick:latest" in old.models
+
+
+def test_the_newest_answer_can_be_judged_by_the_name_that_it_has_elsewhere(
+    daemon: ActivatedDaemon, engine: FakeOllama
+) -> None:
+    newest = daemon.ask("what is a flake", fresh=True)["id"]
+    assert daemon.json("GET", "/v1/history/last")["exchange"]["id"] == newest
+    assert daemon.json("POST", "/v1/feedback", {"id": "last", "verdict": "good"})["id"] == newest

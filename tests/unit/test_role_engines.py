@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from nix_trinity.catalogue import load_catalogue
 from nix_trinity.config import Config, parse_config
-from nix_trinity.errors import CatalogueError, ConfigError, TrinityError
+from nix_trinity.engine_choice import make_engine
+from nix_trinity.errors import CatalogueError, ConfigError, EngineAuthError, TrinityError
 from nix_trinity.nixos_names import set_by
 from nix_trinity.role_engines import EnginePlace, api_url, embedding_place, engine_places, fall_back_order
 from nix_trinity.roles import role_specs
@@ -133,6 +135,40 @@ def test_a_key_in_place_of_its_file_is_not_shown() -> None:
     with pytest.raises(ConfigError) as caught:
         specs_of('[openai]\napi_key_file = "sk-verysecret"')
     assert "verysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["openai.api_key_file", "models.roles.quick.api_key_file", "http.token_file"])
+def test_a_secret_with_a_slash_in_place_of_its_file_is_not_shown_either(key: str) -> None:
+    section, _, name = key.rpartition(".")
+    text = {
+        "openai": "",
+        "http": "port = 8460\n",
+        "models.roles.quick": f'{OPENAI}url = "http://gpu:8000"\n',
+    }[section]
+    with pytest.raises(ConfigError) as caught:
+        specs_of(f'[{section}]\n{text}{name} = "q83vEjRWeJq/very+secret="')
+    assert caught.value.keys == (key,)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_read_names_the_setting_that_names_its_file(tmp_path: Path) -> None:
+    text = f"""[state]\ndirectory = "{tmp_path}"
+[openai]\nurl = "http://127.0.0.1:9/v1"\napi_key_file = "/nowhere/ours"
+{ALL}url = "http://127.0.0.1:8/v1"\napi_key_file = "/nowhere/own"
+"""
+
+    async def work() -> None:
+        engine = make_engine(parsed(text))
+        for model, key, file in (
+            ("nix-expert", "openai.api_key_file", "ours"),
+            ("nix-quick", "models.roles.quick.api_key_file", "own"),
+        ):
+            with pytest.raises(EngineAuthError) as caught:
+                await engine.of(model).list_models()
+            assert f"{key}: /nowhere/{file}" in caught.value.message
+        await engine.close()
+
+    asyncio.run(work())
 
 
 def test_a_modelfile_with_an_adapter_is_refused_there(tmp_path: Path) -> None:

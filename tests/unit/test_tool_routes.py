@@ -87,6 +87,7 @@ def test_an_unknown_option_is_told_with_what_is_near_or_became_of_it(described: 
     assert hint("services.opensh.enable") == "Perhaps: services.openssh.enable."
     assert hint("hardware.opengl.enable") == "It is now hardware.graphics.enable."
     assert "services.openssh.enable" in hint("services.openssh")
+    assert "users.users.<name>.description" in hint("users.users.alice")
     assert "use an overlay" in hint("environment.noXlibs")
     assert hint("nothing.at.all") == "Search by words: nix-trinity options WORDS"
 

@@ -20,6 +20,7 @@ from nix_trinity.answering.fall_back import FallBack
 from nix_trinity.answering.grounding import Grounding, Grounds
 from nix_trinity.answering.incoming import without_secrets
 from nix_trinity.answering.known_answer import give_again, known_answer
+from nix_trinity.answering.missing_options import missing_options
 from nix_trinity.answering.outcome import outcome_of, packs_among
 from nix_trinity.answering.passages import given_notes
 from nix_trinity.answering.past import PastSource, by_id
@@ -135,6 +136,7 @@ class Answerer:
                 came.before,
             )
             degraded: EngineError | None = None
+            notices = (*notices, *missing_options(f"{came.text}\n{came.attachment}", grounds.tree))
             started = Start(running, record, session, chosen, notices)
             try:
                 line = await self._answered(asked, running, record, started)

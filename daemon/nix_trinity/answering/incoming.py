@@ -8,6 +8,9 @@ from nix_trinity.answering.fencing import looks_like_injection
 from nix_trinity.answering.question import Question
 from nix_trinity.knowledge.redaction import redact
 
+MOST_BEFORE_CHARACTERS = 65_536
+"""Of what was said before, so much of its end is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -45,4 +48,5 @@ def without_secrets(question: Question) -> Incoming:
     """The question's texts, redacted. It may take a noticeable part of a second for a megabyte."""
     texts = [redact(text) for text in (question.text, question.attachment, question.before, question.wishes)]
     text, attachment, before, wishes = (one.text for one in texts)
-    return Incoming(text, attachment, before, wishes, sum(one.count for one in texts))
+    # Shortened here, since the redactor does not know half a secret.
+    return Incoming(text, attachment, before[-MOST_BEFORE_CHARACTERS:], wishes, sum(one.count for one in texts))

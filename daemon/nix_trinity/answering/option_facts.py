@@ -22,7 +22,7 @@ from nix_trinity.answering.verifier.release import Segment, Segmenter
 from nix_trinity.answering.verifier.renamed import Renames, load_renamed
 from nix_trinity.errors import NotFoundError
 from nix_trinity.knowledge.corpus.corpus import Corpus
-from nix_trinity.knowledge.option_tree import OptionTree, split_name
+from nix_trinity.knowledge.option_tree import OptionTree, join_name, split_name
 
 _LINE = re.compile(r"line \d+: ")
 _MOST_CHILDREN = 12
@@ -179,13 +179,12 @@ class OptionFacts:
 
     async def _unknown(self, asked: str, tree: OptionTree, release: str | None, *, is_set: bool) -> NotFoundError:
         here = f"NixOS {release}" if release else "this NixOS"
+        path = split_name(asked)
         if is_set:
-            below = await self._corpus.read(lambda index: index.names_from(f"{asked}.", limit=_MOST_CHILDREN))
             return NotFoundError(
                 f"{asked[:200]} is a set of options of {here}, not one option.",
-                f"Ask for one of these: {', '.join(below)}." if below else "",
+                f"Ask for one of these: {', '.join(await self._below(path or ()))}.",
             )
-        path = split_name(asked)
         gone = Renames(load_renamed()).find(path, tree) if path is not None else None
         if gone is None and (successor := await self._corpus.read(lambda index: index.successor(asked))):
             return NotFoundError(f"{asked[:200]} was renamed in {here}.", f"It is now {successor}.")
@@ -196,6 +195,13 @@ class OptionFacts:
         near = tree.nearest(path) if path is not None else []
         hint = f"Perhaps: {', '.join(near)}." if near else "Search by words: nix-trinity options WORDS"
         return NotFoundError(f"{asked[:200]!r} is not an option of {here}.", hint)
+
+    async def _below(self, path: Sequence[str]) -> tuple[str, ...]:
+        """Some options below a set; of one with a person's own name, those below where the placeholder stands."""
+        for length in range(len(path), 0, -1):
+            if below := (await self.names(f"{join_name(path[:length])}.", limit=_MOST_CHILDREN)).names:
+                return below
+        return ()
 
 
 def _problems(checked: Checked, first_line: int) -> Iterator[Problem]:

@@ -77,7 +77,8 @@ class PackChecker:
         """Check the files of a pack by their paths; of those that cannot be read, it is known why."""
         name, notes, exchanges = "", 0, 0
         for path, why in unreadable:
-            self._add(path, 1, why)
+            if path == MANIFEST or is_note(path) or is_exchanges(path):
+                self._add(path, 1, why)
         if MANIFEST in files:
             name = self._manifest(files[MANIFEST])
         elif MANIFEST not in {path for path, _ in unreadable}:
@@ -179,7 +180,8 @@ class PackChecker:
         return count
 
     def _exchange(self, path: str, number: int, one: PackExchange) -> None:
-        kinds = dict.fromkeys((*redact(one.question).kinds, *redact(one.answer).kinds))
+        texts = (one.question, one.answer, *one.options, *one.options.values())
+        kinds = dict.fromkeys(kind for text in texts for kind in redact(text).kinds)
         if kinds:
             self._add(path, number, f"it has what looks like a secret: {', '.join(kinds)}")
         if looks_like_injection(f"{one.question}\n{one.answer}"):
@@ -209,7 +211,8 @@ class PackChecker:
         if match is not None and match.status == "group" and kind is None:
             return ""
         if match is None or match.option is None:
-            near = self.tree.nearest(path) if path is not None else []
+            # It takes milliseconds, and what is found after so many problems is only counted.
+            near = self.tree.nearest(path) if path is not None and len(self._problems) < MOST_PROBLEMS else []
             perhaps = f"; perhaps {', '.join(near)}" if near else ""
             return f"{name} is not an option here{perhaps}"
         if kind is not None and not same_type(kind, match.option.type):

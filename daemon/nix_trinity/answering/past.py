@@ -86,16 +86,17 @@ def recall(
     index: IndexReader,
     verifier: Verifier,
 ) -> tuple[Recalled, ...]:
-    """Those of the finds that were asked much the same and still hold, the most alike first.
+    """Those of the finds that were asked much the same and still hold: those asked here, then packs', the most alike first.
 
     Call it in the index's thread (``Corpus.read``).
     """
     alike = [(likeness(asked, asked_stems(past.question, vocabulary, index)), past) for past in found]
-    # Of two that are as much alike, the one that was asked here goes first.
-    alike.sort(key=lambda pair: (-pair[0], pair[1].pack is not None))
+    alike = [pair for pair in alike if pair[0] >= _LEAST_LIKENESS]
+    # However many questions a pack has: none takes the place of one that was accepted here.
+    alike.sort(key=lambda pair: (pair[1].pack is not None, -pair[0]))
     recalled: list[Recalled] = []
     for how_much, past in alike:
-        if how_much < _LEAST_LIKENESS or len(recalled) == _MOST_USED:
+        if len(recalled) == _MOST_USED:
             break
         one = _holding(past, how_much, verifier)
         if one is not None:

@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from nix_trinity.answering.incoming import MOST_BEFORE_CHARACTERS
 from nix_trinity.answering.pipeline import Answering
 from nix_trinity.answering.question import Question
 from nix_trinity.api import http
 from nix_trinity.api import openai_messages as messages
 from nix_trinity.api.decoding import check_text
-from nix_trinity.api.messages import MOST_QUESTION_CHARACTERS
-from nix_trinity.api.openai_conversation import MOST_BEFORE_CHARACTERS, MOST_WISHES_CHARACTERS, Turn, read_conversation
+from nix_trinity.api.messages import MOST_ATTACHMENT_CHARACTERS, MOST_QUESTION_CHARACTERS
+from nix_trinity.api.openai_conversation import MOST_WISHES_CHARACTERS, Turn, read_conversation
 from nix_trinity.api.openai_errors import FieldError
 from nix_trinity.api.openai_stream import PATH, OpenAIForm
 from nix_trinity.api.stream import AnswerReply
@@ -61,6 +62,7 @@ class OpenAIApi:
             raise _no_such_model(message.model)
         said = read_conversation(message.messages)
         check_text(said.question, field="messages", most=MOST_QUESTION_CHARACTERS)
+        check_text(said.attachment, field="messages", most=MOST_ATTACHMENT_CHARACTERS)
         own = message.nix_trinity or messages.OwnOptions()
         session, follows, others = await self._ours(reader, said.turns)
         running = self.answering.ask(
@@ -75,7 +77,8 @@ class OpenAIApi:
                 keep=own.log and message.store is not False,
                 fresh=own.fresh,
                 follows=follows,
-                before="\n\n".join(turn.text() for turn in others)[-MOST_BEFORE_CHARACTERS:],
+                # Twice what is kept: a secret that this cuts in two is cut away after the whole ones were taken out.
+                before="\n\n".join(turn.text() for turn in others)[-2 * MOST_BEFORE_CHARACTERS :],
                 wishes=said.wishes,
             )
         )
@@ -110,9 +113,10 @@ class OpenAIApi:
             raise _no_such_model(message.model, embedding=True, there_is_one=self.embed is not None)
         texts = [message.input] if isinstance(message.input, str) else message.input
         for at, text in enumerate(texts):
-            check_text(text, field=f"input[{at}]", most=MOST_QUESTION_CHARACTERS)
+            field = "input" if isinstance(message.input, str) else f"input[{at}]"
+            check_text(text, field=field, most=MOST_QUESTION_CHARACTERS)
             if not text.strip():
-                raise FieldError(f"input[{at}]", f"input[{at}] is empty.", "Send the text to embed.")
+                raise FieldError(field, f"{field} is empty.", "Send the text to embed.")
         vectors = [[float(number) for number in vector] for vector in await self.embed(texts)]
         as_base64 = message.encoding_format == "base64"
         data = (messages.Embedding(at, _base64(vector) if as_base64 else vector) for at, vector in enumerate(vectors))

@@ -18,7 +18,6 @@ from nix_trinity.api.pasted import split_pasted
 
 MOST_WISHES_CHARACTERS = 600
 """What is longer is a program's manual, with tools that are not here, and no person's wish."""
-MOST_BEFORE_CHARACTERS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +93,17 @@ def _results(messages: Sequence[ChatMessage], texts: Sequence[str], last: int) -
 
 def _turns(messages: Sequence[ChatMessage], texts: Sequence[str]) -> tuple[Turn, ...]:
     turns: list[Turn] = []
-    asked = ""
+    asked: list[str] = []
     for message, text in zip(messages, texts, strict=True):
         if message.role == "assistant":
             answered, claimed_id = without_footer(text)
             if answered.strip():
-                turns.append(Turn(asked, answered, claimed_id))
-                asked = ""
+                turns.append(Turn("\n".join(asked).strip(), answered, claimed_id))
+                asked = []
         elif message.role not in ("system", "developer"):
-            asked = f"{asked}\n{text}".strip()
-    return tuple(turns) if not asked else (*turns, Turn(asked, ""))
+            asked.append(text)
+    rest = "\n".join(asked).strip()
+    return (*turns, Turn(rest, "")) if rest else tuple(turns)
 
 
 def _text(message: ChatMessage, at: str, counts: bool) -> str:

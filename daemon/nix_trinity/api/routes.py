@@ -121,7 +121,9 @@ class Api:
             )
         if correction is not None:
             check_text(correction, field="correction", most=messages.MOST_ATTACHMENT_CHARACTERS)
-        reply = await self._judged(reader, message.id, message.verdict, correction)
+        # As everywhere else a person's newest exchange has that name.
+        which = "" if message.id == "last" else message.id
+        reply = await self._judged(reader, which, message.verdict, correction)
         if self.learning is not None and message.verdict != "bad":
             reply = msgspec.structs.replace(
                 reply, notices=(*reply.notices, *await self.learning.consent_notices(reader))
@@ -131,7 +133,7 @@ class Api:
     async def history(self, request: Request) -> Response:
         """``GET /v1/history``."""
         reader = self._reader(request)
-        limit = _limit(request.query_params.get("limit", "20"))
+        limit = http.whole_number(request, "limit", usual=20, most=messages.MOST_HISTORY)
         session = request.query_params.get("session")
         found = tuple(await self.store.history(reader, limit=limit, session=session))
         if http.wants_text(request):
@@ -170,7 +172,7 @@ class Api:
             raise RequestError(
                 "There are no words to search for.", "For example: nix-trinity options ssh", code="question_empty"
             )
-        reply = await self.search(words, _limit(request.query_params.get("limit", "10")))
+        reply = await self.search(words, http.whole_number(request, "limit", usual=10, most=messages.MOST_HISTORY))
         if http.wants_text(request):
             return http.text_response(text.options_text(reply))
         return http.json_response(reply)
@@ -227,11 +229,3 @@ def _interface(request: Request) -> str:
 def _id(request: Request) -> str:
     given: str = request.path_params["id"]
     return "" if given == "last" else given
-
-
-def _limit(given: str) -> int:
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= messages.MOST_HISTORY:
-        raise RequestError(
-            f"limit={given!r} is not a number from 1 to {messages.MOST_HISTORY}.", "For example: ?limit=20"
-        )
-    return int(given)

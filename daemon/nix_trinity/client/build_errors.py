@@ -40,7 +40,7 @@ def failure_in(output: str) -> str | None:
     """What tells why a build failed, at most :data:`MOST_CHARACTERS` of it; None where nothing in it failed."""
     lines = plain(output)
     first = _first_failure(lines)
-    if first is None or any(_INTERRUPTED.match(line) for line in lines[first:]):
+    if first is None or _is_interrupted(lines[first:]):
         return None
     failure = lines[first:]
     causes = [line for line in failure if not _CONSEQUENCE.match(line)]
@@ -48,6 +48,13 @@ def failure_in(output: str) -> str | None:
     if any(map(_HAS_OWN_LOG.search, failure)):
         before = []
     return _bounded([*before, *(causes if any(line.strip() for line in causes) else failure)])
+
+
+def was_interrupted(output: str) -> bool:
+    """Whether Nix says that a person stopped it; it may end with 1 all the same."""
+    lines = plain(output)
+    first = _first_failure(lines)
+    return first is not None and _is_interrupted(lines[first:])
 
 
 def tail_of(output: str) -> str:
@@ -62,6 +69,10 @@ def plain(output: str) -> list[str]:
         shown = [part for part in line.split("\r") if part.strip()]
         lines.append(_OTHER_CONTROLS.sub("", shown[-1]).rstrip() if shown else "")
     return lines
+
+
+def _is_interrupted(lines: list[str]) -> bool:
+    return any(_INTERRUPTED.match(line) for line in lines)
 
 
 def _first_failure(lines: list[str]) -> int | None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from nix_trinity.client.ask import message_of, send
-from nix_trinity.client.build_errors import failure_in, tail_of
+from nix_trinity.client.build_errors import failure_in, tail_of, was_interrupted
 from nix_trinity.client.report import report, tell
 from nix_trinity.client.wire import Refusal
 
@@ -39,7 +39,8 @@ def explain(options: dict[str, str], words: list[str], command: list[str] | None
         raise _nothing_to_explain()
     else:
         code, output = _run(command)
-        failure = None if code in (0, _INTERRUPTED) else failure_in(output) or tail_of(output)
+        stopped = code in (0, _INTERRUPTED) or was_interrupted(output)
+        failure = None if stopped else failure_in(output) or tail_of(output)
     if failure and ("--offer" not in options or _is_wanted()):
         _ask(
             {**message, "question": " ".join(words).strip() or _QUESTION, "attachment": failure},
@@ -145,6 +146,11 @@ def _is_wanted() -> bool:
             terminal.write(b"Explain this error? [Y/n] ")
             said = terminal.readline()
     except OSError:
+        return False
+    except KeyboardInterrupt:
+        said = b""
+    if not said.endswith(b"\n"):  # Ctrl-C or Ctrl-D
+        sys.stderr.write("\n")
         return False
     return said.strip().lower() in (b"", b"y", b"yes")
 

@@ -20,6 +20,7 @@ _MANIFEST = "pack.toml"
 _MOST_FILE_BYTES = 2 << 20
 _MOST_FILES = 5_000
 _OUTSIDE = "it is a link that leads out of the pack, and is not read."
+_UNPRINTABLE = "its name has characters that cannot be shown, so it is not read."
 
 
 def check(folder: str, *, as_json: bool) -> int:
@@ -67,7 +68,10 @@ def _files(folder: str) -> Iterator[dict[str, str]]:
             continue
         count += 1
         where = os.path.realpath(f"{root}/{path}")
-        if where != root and not where.startswith(f"{root}/"):
+        if not path.isprintable():
+            shown = "".join(one if one.isprintable() else "\ufffd" for one in path)
+            yield {"path": shown, "problem": _UNPRINTABLE}
+        elif where != root and not where.startswith(f"{root}/"):
             yield {"path": path, "problem": _OUTSIDE}
         elif count > _MOST_FILES:
             yield {"path": path, "problem": f"the pack has more than {_MOST_FILES:,} files; the others are not read."}
@@ -99,14 +103,4 @@ def _paths(root: str) -> Iterator[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):
-                path = os.path.relpath(f"{where}/{name}", root)
-                # A name that is not UTF-8 is shown with marks in the place of its bytes.
-                yield path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") if not _is_text(path) else path
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+                yield os.path.relpath(f"{where}/{name}", root)

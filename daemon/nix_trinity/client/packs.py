@@ -85,7 +85,9 @@ def _write(folder: str, options: dict[str, str]) -> int:
         for reason, count in left_out:
             tell(f"note: {count} left out: {reason}")
         raise Refusal(
-            1, "There is nothing to write: no accepted exchange may go into a pack.", "Judge some: nix-trinity good"
+            1,
+            "There is nothing to write: none of your exchanges is accepted and may go into a pack.",
+            "Judge some: nix-trinity good ID. Operators write everybody's with --all, of those who allowed it.",
         )
     try:
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103 (pathlib takes 10 ms to import)

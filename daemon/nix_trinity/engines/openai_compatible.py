@@ -191,15 +191,17 @@ class OpenAIEngine:
 
     async def _answer(self, request: ChatRequest, definition: Definition) -> AsyncGenerator[ChatChunk, None]:
         """Ask, without the fields that this server was found to refuse, until it takes the rest."""
+        said = False
         while True:
             body = self._fields.kept(definition.base, body_of(request, definition))
             try:
                 async with aclosing(self._streamed(body)) as chunks:
                     async for chunk in chunks:
+                        said = True
                         yield chunk
             except FieldRefusedError as error:
-                # It is refused before the first word, and each field once.
-                if not self._fields.refused(definition.base, error.field, body):
+                # After the first word it is a fault that only sounds like it, and asking again would say all twice.
+                if said or not self._fields.refused(definition.base, error.field, body):
                     raise
             except ModelMissingError as error:
                 served = self._served.names if self._served is not None else ()

@@ -21,7 +21,8 @@ class EventDecoder:
     """Cuts a stream's bytes into the data of its events; comments and other fields are passed over."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._seen = 0
         self._data: list[str] = []
 
     def feed(self, block: bytes) -> Iterator[str]:
@@ -31,13 +32,15 @@ class EventDecoder:
         """
         self._rest += block
         start = 0
-        for end in _LINE_END.finditer(self._rest):
+        # Not again what was looked through before: a long line may come in small blocks.
+        for end in _LINE_END.finditer(self._rest, self._seen):
             # A carriage return at the very end may be the first half of a line's end.
             if end[0] == b"\r" and end.end() == len(self._rest):
                 break
             yield from self._line(self._rest[start : end.start()])
             start = end.end()
-        self._rest = self._rest[start:]
+        del self._rest[:start]
+        self._seen = max(0, len(self._rest) - 1)
         if len(self._rest) > _MOST_LINE_BYTES:
             raise ValueError(f"a line of more than {_MOST_LINE_BYTES:,} bytes")
 
@@ -47,9 +50,9 @@ class EventDecoder:
         :raises ValueError: see :meth:`feed`.
         """
         yield from self._line(self._rest.rstrip(b"\r"))
-        yield from self._line(b"")
+        yield from self._line(bytearray())
 
-    def _line(self, line: bytes) -> Iterator[str]:
+    def _line(self, line: bytearray) -> Iterator[str]:
         text = line.decode("utf-8").removeprefix("\ufeff")
         if not text:
             if self._data:

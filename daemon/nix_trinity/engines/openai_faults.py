@@ -48,6 +48,11 @@ class FieldRefusedError(EngineError):
 def translate(error: Exception, url: str) -> EngineError:
     """Turn what httpx raised, or an answer of another form, into one of our errors."""
     label = label_of(url)
+    if isinstance(error, httpx.ConnectError) and "SSL" in str(error):
+        return EngineUnreachableError(
+            f"{label} can be reached, and no encrypted connection be made: {_short(str(error)).rstrip('.')}.",
+            "See that the address begins as that server speaks (http:// or https://), and that its certificate is valid.",
+        )
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError)):
         return EngineUnreachableError(
             f"{label} does not answer.",
@@ -83,12 +88,13 @@ def read_refusal(
     if status in (401, 403) or code == "insufficient_quota" or (status == 400 and "no connected db" in lower):
         return EngineAuthError(
             f"{label} does not let us in (status {status}): {reason}.",
-            "Put the right key into the file that services.nixTrinity.openai.apiKeyFile names; on NixOS, else "
-            "api_key_file in [openai]. The file is read at each question; of a credential, after a restart.",
+            "Put the right key into the file that services.nixTrinity.openai.apiKeyFile names (of a role with a server of "
+            "its own: services.nixTrinity.roles.<role>.apiKeyFile); on NixOS, else api_key_file in [openai] or "
+            "[models.roles.<role>]. The file is read at each question; of a credential, after a restart.",
         )
     if status == 429:
         return _busy(label, reason, headers)
-    if "context" in lower and any(word in lower for word in _CONTEXT_WORDS):
+    if status != 404 and "context" in lower and any(word in lower for word in _CONTEXT_WORDS):
         return ContextTooLongError(
             f"The question and what belongs to it do not fit into the model's context window ({label} says: {reason}).",
             "Ask with less attached text, or set services.nixTrinity.roles.<role>.numCtx to what that server gives.",

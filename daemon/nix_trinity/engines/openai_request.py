@@ -44,7 +44,9 @@ class Fields:
     def refused(self, model: str, field: str, body: Mapping[str, Any]) -> bool:
         """Take down that a field was refused; False where it was not sent, so that asking again helps nothing."""
         there = (
-            field in body if field in OPTIONAL_FIELDS else any(one["role"] == SYSTEM_ROLE for one in body[_MESSAGES])
+            field in body
+            if field in OPTIONAL_FIELDS
+            else any(one["role"] == SYSTEM_ROLE for one in body.get(_MESSAGES, ()))
         )
         self._refused.setdefault(model, set()).add(field)
         return there

@@ -60,6 +60,7 @@ class OpenAIWire:
         self.url = url
         self.label = label_of(url)
         self._key = key
+        self._secret = ""
         self._deadlines = deadlines
         self._client = httpx.AsyncClient(
             # Silence is timed here, piece by piece; httpx only watches the connection being made.
@@ -141,7 +142,7 @@ class OpenAIWire:
         try:
             if not response.is_success:
                 text = await self._body(response, seconds, what, _MOST_REFUSAL_BYTES)
-                words = without_key(text.decode("utf-8", "replace"), key)
+                words = text.decode("utf-8", "replace")
                 raise self._refusal(response.status_code, words, response.headers, body or {})
             yield response
         finally:
@@ -164,9 +165,10 @@ class OpenAIWire:
         if self._key is None:
             return ""
         try:
-            return await asyncio.to_thread(self._key)
+            self._secret = await asyncio.to_thread(self._key)
         except TrinityError as error:
             raise EngineAuthError(f"The key for {self.label} cannot be read: {error.message}", error.hint) from error
+        return self._secret
 
     def _object(self, content: bytes) -> dict[str, Any]:
         try:
@@ -174,18 +176,19 @@ class OpenAIWire:
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise translate(ValueError(f"{content[:80]!r} where a JSON object was to be"), self.url)
+            shown = without_key(content[:_MOST_REFUSAL_BYTES].decode("utf-8", "replace"), self._secret)[:80]
+            raise translate(ValueError(f"{shown!r} where a JSON object was to be"), self.url)
         return answer
 
     def _read(self, reader: Callable[[Any], Result], content: object) -> Result:
         try:
             return reader(content)
         except (ValueError, RecursionError) as error:
-            raise translate(error, self.url) from error
+            raise translate(ValueError(without_key(str(error), self._secret)), self.url) from error
 
     def _refusal(self, status: int, text: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> EngineError:
-        model = body.get("model")
-        return read_refusal(self.url, status, text, headers=headers, model=model, sent=tuple(body))
+        words = without_key(text, self._secret)
+        return read_refusal(self.url, status, words, headers=headers, model=body.get("model"), sent=tuple(body))
 
     async def _within(self, work: Awaitable[Result], seconds: float, what: str, allowed: float | None = None) -> Result:
         """Await with a deadline, and turn whatever goes wrong into an error a person can read."""

@@ -11,6 +11,7 @@ from nix_trinity.knowledge.packs import MANIFEST, is_exchanges, is_hidden, is_no
 
 MOST_FILES = 5_000
 OUTSIDE = "it is a link that leads out of the pack, and is not read."
+UNPRINTABLE = "its name has characters that cannot be shown, so it is not read."
 TOO_MANY = f"the pack has more than {MOST_FILES:,} files; the others are not read."
 
 
@@ -30,7 +31,10 @@ def listed(folder: Path) -> Listed:
     """
     found = Listed()
     for path in named(folder):
-        if not stays_inside(folder, path):
+        if not path.isprintable():
+            # Nor can SQLite keep a name that is not UTF-8.
+            found.problems.append((_shown(path), UNPRINTABLE))
+        elif not stays_inside(folder, path):
             found.problems.append((path, OUTSIDE))
         elif len(found.notes) + len(found.exchanges) >= MOST_FILES:
             found.problems.append((path, TOO_MANY))
@@ -54,6 +58,10 @@ def stays_inside(folder: Path, path: str) -> bool:
         return (folder / path).resolve(strict=True).is_relative_to(folder.resolve(strict=True))
     except (OSError, RuntimeError):
         return False
+
+
+def _shown(path: str) -> str:
+    return "".join(one if one.isprintable() else "\ufffd" for one in path)
 
 
 def _paths(folder: Path) -> Iterator[str]:

@@ -268,7 +268,7 @@ class Deployment:
         else:
             what, remedy = "there", f"Choose another one: nix-trinity versions {version.role}"
         return RequestError(
-            f"The model of {version.name} is not {what} any more: it was pruned or removed.",
+            f"The model of {version.name} is not {what} any more: it was pruned or removed, or its role was on another engine then.",
             remedy,
             code="version_removed",
         )

@@ -1,4 +1,5 @@
-# Every option given, and the parts of NixOS beside it that it works with.
+# Every option that a machine with an Ollama of its own may need, and the parts of NixOS beside it that it works with.
+{ pkgs, ... }:
 {
   services.nixTrinity = {
     enable = true;
@@ -15,6 +16,7 @@
     };
     ollama = {
       createLocally = true;
+      package = pkgs.ollama-cuda;
       port = 11435;
     };
     timers = {

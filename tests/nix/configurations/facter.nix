@@ -1,6 +1,9 @@
-# The memory is known from the report of nixos-facter: 32 GiB are fitted.
+# The memory is known from the report of nixos-facter: 32 GiB are fitted, too little for one role's model.
 {
-  services.nixTrinity.enable = true;
+  services.nixTrinity = {
+    enable = true;
+    roles.coder.model = "llama2:70b";
+  };
   hardware.facter.report.hardware.memory = [
     {
       model = "Main Memory";

@@ -59,11 +59,11 @@ def read_packs(places: Sequence[PackPlace], problems: list[str], unread: list[st
     found: dict[str, tuple[str, Pack]] = {}
     for place in places:
         file = Path(place.path) / MANIFEST
-        if file.is_symlink() and not stays_inside(Path(place.path), MANIFEST):
-            problems.append(f"{file}: {OUTSIDE}")
-            unread.append(place.path)
-            continue
         try:
+            if file.is_symlink() and not stays_inside(Path(place.path), MANIFEST):
+                problems.append(f"{file}: {OUTSIDE}")
+                unread.append(place.path)
+                continue
             manifest = parse_manifest(read_file(file, MOST_MANIFEST_BYTES), file=str(file))
         except FileNotFoundError:
             missing = "a pack has one" if Path(place.path).is_dir() else "and no such folder"

@@ -5,6 +5,7 @@ All of it is made from the packs' files, and goes with the entry in the configur
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -13,17 +14,12 @@ import apsw
 import msgspec
 
 from nix_trinity.knowledge.corpus.full_text import any_of
-from nix_trinity.knowledge.corpus.ingest import Outcome, Source
+from nix_trinity.knowledge.corpus.ingest import Outcome, Source, put_mentions
 from nix_trinity.knowledge.corpus.notes import parse_note
 from nix_trinity.knowledge.corpus.pack_places import EXCHANGES, NOTES
-from nix_trinity.knowledge.corpus.passage_rows import put_note
+from nix_trinity.knowledge.corpus.passage_rows import put_note, remove_source
 from nix_trinity.knowledge.corpus.words import stems, unique
-from nix_trinity.knowledge.packs import (
-    Pack,
-    PackError,
-    PackExchange,
-    parse_exchanges,
-)
+from nix_trinity.knowledge.packs import Pack, PackError, PackExchange, parse_exchanges
 from nix_trinity.knowledge.redaction import redact
 
 _MOST_STEMS = 8
@@ -59,6 +55,11 @@ def put_packs(connection: apsw.Connection, found: Sequence[tuple[str, Pack]], un
     before = connection.total_changes()
     for (folder,) in connection.execute("SELECT folder FROM packs").fetchall():
         if folder not in unread and folder not in {one for one, _ in found}:
+            # A file that lies in another pack as well is still named, as that one's.
+            for (number,) in connection.execute(
+                "SELECT id FROM sources WHERE origin = ? AND kind IN (?, ?)", (folder, NOTES, EXCHANGES)
+            ).fetchall():
+                remove_source(connection, int(str(number)))
             connection.execute("DELETE FROM packs WHERE folder = ?", (folder,))
     for folder, pack in found:
         connection.execute(
@@ -79,7 +80,11 @@ def note_filler(orders: Orders) -> Callable[[apsw.Connection, Source, bytes], Ou
         _refuse_orders(orders, str(source.file.path), 1, "\n".join((note.title, *note.asked, note.text)))
         # A title is shown in a line with others, and must not make one of its own.
         title, text = " ".join(redact(note.title).text.split()), redact(note.text).text
-        put_note(connection, source, msgspec.structs.replace(note, title=title, text=text))
+        asked, triggers = _redacted(note.asked), _redacted(note.triggers)
+        clean = msgspec.structs.replace(note, title=title, asked=asked, triggers=triggers, text=text)
+        put_note(connection, source, clean)
+        # How often an option is named counts with every question, also where nothing of the pack is found.
+        put_mentions(connection, source, Counter())
         return Outcome(1)
 
     return fill
@@ -95,7 +100,12 @@ def exchanges_filler(orders: Orders) -> Callable[[apsw.Connection, Source, bytes
             _refuse_orders(orders, file, line, f"{one.question}\n{one.answer}")
         connection.execute("DELETE FROM pack_exchanges WHERE source = ?", (source.id,))
         for _, one in found:
-            clean = msgspec.structs.replace(one, question=redact(one.question).text, answer=redact(one.answer).text)
+            clean = msgspec.structs.replace(
+                one,
+                question=redact(one.question).text,
+                answer=redact(one.answer).text,
+                options={redact(name).text: redact(kind).text for name, kind in one.options.items()},
+            )
             connection.execute(
                 "INSERT INTO pack_exchanges (source, record) VALUES (?, ?)",
                 (source.id, msgspec.json.encode(clean).decode()),
@@ -152,8 +162,13 @@ def scrub(connection: apsw.Connection) -> None:
         # A deleted entry of FTS5 stays in its segment until that is merged.
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608 (one of two names)
     connection.execute("VACUUM")
-    connection.execute("DELETE FROM pack_traces")
     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    # Last: until then it is not done.
+    connection.execute("DELETE FROM pack_traces")
+
+
+def _redacted(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(redact(text).text for text in texts)
 
 
 def _refuse_orders(orders: Orders, file: str, line: int, text: str) -> None:

@@ -112,6 +112,8 @@ class PassageReader:
                 " packs.name, packs.revision, packs.licence"
                 " FROM hits JOIN passages p ON p.id = hits.id JOIN sources ON sources.id = p.source"
                 " LEFT JOIN packs ON sources.kind = 'pack-notes' AND packs.folder = sources.origin"
+                # What is a pack's is never shown as this system's own, not even when it is not known whose it is.
+                " WHERE sources.kind <> 'pack-notes' OR packs.folder IS NOT NULL"
                 " ORDER BY hits.score DESC",
                 bindings,
             )

@@ -57,7 +57,11 @@ def source_files(places: CorpusPlaces, problems: list[str], unread: list[str]) -
         *(("notes", "notes", folder) for folder in places.notes),
     ):
         try:
-            yield from (SourceFile(path, kind, origin) for path in _markdown(Path(folder)))
+            for path in _markdown(Path(folder)):
+                if _has_a_name(path):
+                    yield SourceFile(path, kind, origin)
+                else:
+                    problems.append(f"{folder}: {path.name!a} is no UTF-8, so it is left out. Give it another name.")
         except OSError as error:
             unread.append(folder)
             problems.append(f"{folder}: cannot be read: {error.strerror}.")
@@ -83,6 +87,15 @@ def _notes(places: CorpusPlaces) -> Iterator[str]:
             yield from map(str, _markdown(Path(folder)))
         except OSError:
             yield folder
+
+
+def _has_a_name(path: Path) -> bool:
+    """Whether the path can be written down: SQLite keeps text alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _markdown(folder: Path) -> Sequence[Path]:
